@@ -1,0 +1,69 @@
+"""The thresholds an accept certificate tests, in order, chosen without calibration labels."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from segqc_conformal.calibrators.checks import check_open_unit, delta_of
+
+__all__ = ["accept_grid"]
+
+
+def accept_grid(
+    tuning_scores: ArrayLike,
+    calibration_patients: int,
+    tolerated_error: float = 0.1,
+    confidence: float = 0.9,
+    *,
+    start_factor: float = 2.0,
+    size: int = 50,
+    loosest_share: float = 0.98,
+) -> NDArray[np.float64]:
+    """Choose the grid and start of the accept sequence from scores of other patients.
+
+    Parameters
+    ----------
+    tuning_scores : array_like of float, shape (patients,)
+        Accept scores of patients that do not calibrate (the fit patients' out-of-fold scores, or
+        other unlabelled cases); -inf marks an empty prediction.
+    calibration_patients : int
+        Number of calibration patients (a count, no label).
+    tolerated_error, confidence : float
+        alpha and 1 - delta of the accept promise.
+    start_factor : float
+        The first threshold is expected to accept ``start_factor * ln(delta) / ln(1 - alpha)``
+        calibration patients.
+    size : int
+        Number of thresholds before repeated ones are dropped.
+    loosest_share : float
+        Share of cases that the last threshold accepts.
+
+    Returns
+    -------
+    ndarray of float64, shape (<= size,)
+        Finite thresholds, strict to loose, in test order; empty where no score is finite.
+
+    Notes
+    -----
+    Guarantee: none by itself; fixed before calibration labels are seen, which
+    `AcceptThreshold` needs.
+
+    Examples
+    --------
+    >>> grid = accept_grid(np.linspace(0, 1, 101), calibration_patients=100)
+    >>> grid.size, round(float(grid[0]), 2), round(float(grid[-1]), 2)
+    (50, 0.57, 0.03)
+    """
+    check_open_unit(tolerated_error=tolerated_error, confidence=confidence)
+    scores = np.asarray(tuning_scores, dtype=np.float64)
+    if scores.size == 0 or calibration_patients == 0:
+        return np.empty(0)
+    wanted = start_factor * math.log(delta_of(confidence)) / math.log(1.0 - tolerated_error)
+    start_share = min(wanted / calibration_patients, loosest_share)
+    shares = np.linspace(start_share, loosest_share, size)
+    thresholds = np.quantile(scores, 1.0 - shares, method="higher")
+    thresholds = thresholds[np.isfinite(thresholds)]
+    return np.asarray(np.unique(thresholds)[::-1])

@@ -1,0 +1,150 @@
+"""How many labelled calibration patients a promise needs."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binom
+
+from segqc_conformal.calibrators.checks import check_open_unit, delta_of
+from segqc_conformal.errors import InputError
+
+__all__ = ["calibration_size", "certification_chance", "largest_tolerable_bad"]
+
+LARGEST_STUDY = 20_000
+
+
+@lru_cache(maxsize=64)
+def largest_tolerable_bad(
+    accepted: int, tolerated_error: float, confidence: float
+) -> NDArray[np.int64]:
+    """Return, for 0..`accepted` accepted patients, how many bad ones still certify.
+
+    Parameters
+    ----------
+    accepted : int
+        Largest number of accepted calibration patients.
+    tolerated_error, confidence : float
+        alpha and 1 - delta in (0, 1).
+
+    Returns
+    -------
+    ndarray of int64, shape (accepted + 1,)
+        Largest k with ``P(Bin(N, alpha) <= k) <= delta`` for each N; -1 where none does.
+
+    Notes
+    -----
+    Guarantee: none (arithmetic of the exact binomial test).
+
+    Examples
+    --------
+    >>> table = largest_tolerable_bad(60, 0.1, 0.9)
+    >>> [int(np.argmax(table >= bad)) for bad in (0, 1, 2)]
+    [22, 38, 52]
+    """
+    counts = np.arange(accepted + 1)
+    delta = delta_of(confidence)
+    guess = binom.ppf(delta, counts, tolerated_error).astype(np.int64)
+    # ppf gives the smallest k with cdf >= delta; the wanted k is that one only on equality
+    passes = binom.cdf(guess, counts, tolerated_error) <= delta
+    return np.where(passes, guess, guess - 1)
+
+
+def certification_chance(
+    patients: int,
+    accepted_share: float,
+    error_among_accepted: float,
+    tolerated_error: float = 0.1,
+    confidence: float = 0.9,
+) -> float:
+    """Return the probability that one accept threshold, fixed beforehand, gets certified.
+
+    Parameters
+    ----------
+    patients : int
+        Calibration patients, >= 0.
+    accepted_share, error_among_accepted : float
+        True share that the threshold accepts, and share of those with Dice <= threshold, in [0, 1].
+    tolerated_error, confidence : float
+        alpha and 1 - delta in (0, 1).
+
+    Returns
+    -------
+    float
+        P(certify) under ``N ~ Bin(patients, share)``, ``K ~ Bin(N, error)``, exactly.
+
+    Notes
+    -----
+    Guarantee: none; the two shares are assumptions of the planner.
+
+    Examples
+    --------
+    >>> round(certification_chance(100, 0.5, 0.02), 3)
+    0.812
+    """
+    tolerable = largest_tolerable_bad(patients, tolerated_error, confidence)
+    accepted = np.arange(patients + 1)
+    passes = np.where(tolerable >= 0, binom.cdf(tolerable, accepted, error_among_accepted), 0.0)
+    return float(np.dot(binom.pmf(accepted, patients, accepted_share), passes))
+
+
+def calibration_size(
+    accepted_share: float,
+    error_among_accepted: float,
+    tolerated_error: float = 0.1,
+    confidence: float = 0.9,
+    chance: float = 0.8,
+) -> int | None:
+    """Return how many calibration patients give a certificate with probability `chance`.
+
+    Parameters
+    ----------
+    accepted_share, error_among_accepted : float
+        Assumed share of cases that the threshold accepts, and of bad ones among them, in [0, 1].
+    tolerated_error, confidence : float
+        alpha and 1 - delta of the accept promise, in (0, 1).
+    chance : float
+        Wanted probability of a certificate, in (0, 1).
+
+    Returns
+    -------
+    int or None
+        Calibration patients (not those used to fit); None if 20,000 would not do, in particular
+        if the assumed error is not below the tolerated one.
+
+    Notes
+    -----
+    Guarantee: none; a planning figure under the two assumed shares.
+
+    Examples
+    --------
+    >>> calibration_size(accepted_share=0.5, error_among_accepted=0.02)
+    98
+    >>> calibration_size(accepted_share=0.5, error_among_accepted=0.12) is None
+    True
+    """
+    check_open_unit(tolerated_error=tolerated_error, confidence=confidence, chance=chance)
+    if not (0.0 <= accepted_share <= 1.0 and 0.0 <= error_among_accepted <= 1.0):
+        raise InputError(
+            "accepted share and error in [0, 1]", (accepted_share, error_among_accepted),
+            "give shares, not percentages",
+        )
+    if error_among_accepted >= tolerated_error or accepted_share == 0.0:
+        return None
+
+    def enough(patients: int) -> bool:
+        return chance <= certification_chance(
+            patients, accepted_share, error_among_accepted, tolerated_error, confidence
+        )
+
+    low, high = 0, 16
+    while not enough(high):
+        low, high = high, 2 * high
+        if high > LARGEST_STUDY:
+            return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high

@@ -1,0 +1,126 @@
+"""The watch of one stream: bags, p-values, bets, and what is kept once it alarmed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import log
+from typing import Any
+
+from segqc_conformal.monitors.fenwick import FenwickCounts
+from segqc_conformal.monitors.martingale import JumperMixture
+from segqc_conformal.monitors.quantise import bin_count, bin_of
+
+__all__ = ["StreamWatch"]
+
+
+class StreamWatch:
+    """Evidence that one stream of values stopped being exchangeable with its bags.
+
+    Parameters
+    ----------
+    name : str
+        Name of the stream.
+    edges : sequence of float
+        Bin edges that were made without the values below.
+    bags : mapping of str to sequence of float
+        Calibration values by site; each site's cases are ranked among their own.
+    false_alarm : float
+        This stream's own bound d, in (0, 1).
+    horizon : int
+        Cases over which the bound holds.
+
+    Notes
+    -----
+    Guarantee: P(alarm within `horizon` cases) <= `false_alarm` if, within each site, the values of
+    bag and stream are exchangeable: smoothed p-values in a growing bag are then independent and
+    uniform, also with ties (Vovk, Gammerman, Shafer 2005, Proposition 2.8).
+
+    Examples
+    --------
+    >>> stream = StreamWatch("x", [0.0, 1.0], {"A": [0.5] * 50}, false_alarm=0.05, horizon=100)
+    >>> for case in range(60):
+    ...     stream.update(2.0, "A", uniform=0.5, case_id=f"c{case}", case=case + 1)
+    >>> stream.alarmed_at, stream.change_case_id
+    (14, 'c1')
+    """
+
+    __slots__ = ("_at_minimum", "_bags", "_bets", "_edges", "_log_threshold", "_lowest",
+                 "alarmed_at", "change_case_id", "change_point", "false_alarm", "horizon", "name")
+
+    def __init__(
+        self, name: str, edges: Sequence[float], bags: Mapping[str, Sequence[float]],
+        false_alarm: float, horizon: int,
+    ) -> None:
+        self.name, self.false_alarm, self.horizon = name, false_alarm, horizon
+        self._log_threshold = -log(false_alarm)
+        self._edges = list(edges)
+        self._bags = {site: self._bag(values) for site, values in bags.items()}
+        self._bets = JumperMixture(horizon)
+        self._lowest, self._at_minimum = 0.0, True
+        self.change_point, self.change_case_id = 1, ""
+        self.alarmed_at: int | None = None
+
+    def _bag(self, values: Sequence[float]) -> FenwickCounts:
+        bag = FenwickCounts([0] * bin_count(self._edges))
+        for value in values:
+            bag.add(bin_of(value, self._edges))
+        return bag
+
+    @property
+    def excess(self) -> float:
+        """Log evidence less its threshold: >= 0 is an alarm."""
+        return self._bets.log_evidence - self._log_threshold
+
+    def update(self, value: float, site: str, uniform: float, case_id: str, case: int) -> None:
+        """Bet on one case; after the alarm nothing is learned any more.
+
+        Parameters
+        ----------
+        value : float
+            Finite or ``-inf``.
+        site : str
+            One of the bags' names.
+        uniform : float
+            Tie-breaker in (0, 1), independent of all values.
+        case_id : str
+            Kept only while it is the first case after the wealth's minimum.
+        case : int
+            Number of this case, from 1.
+        """
+        if self.alarmed_at is not None:
+            return
+        if self._at_minimum:
+            self.change_point, self.change_case_id = case, case_id
+        bag, place = self._bags[site], bin_of(value, self._edges)
+        p = (bag.above(place) + uniform * (bag.equal(place) + 1)) / (bag.total + 1)
+        bag.add(place)
+        bets = self._bets
+        bets.update(p)
+        self._at_minimum = bets.log_wealth <= self._lowest
+        if self._at_minimum:
+            self._lowest = bets.log_wealth
+        if bets.log_evidence >= self._log_threshold:
+            self.alarmed_at = case
+
+    def state(self) -> dict[str, Any]:
+        """Return everything needed to go on, as JSON values of fixed size."""
+        return {
+            "name": self.name, "edges": self._edges, "false_alarm": self.false_alarm,
+            "bags": {site: bag.counts() for site, bag in self._bags.items()},
+            "bets": self._bets.state(),
+            "lowest": self._lowest, "at_minimum": self._at_minimum,
+            "change_point": self.change_point, "change_case_id": self.change_case_id,
+            "alarmed_at": self.alarmed_at,
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any], horizon: int) -> StreamWatch:
+        """Go on from `state`."""
+        stream = cls(state["name"], state["edges"], {}, state["false_alarm"], horizon)
+        stream._bags = {site: FenwickCounts(counts) for site, counts in state["bags"].items()}
+        stream._bets = JumperMixture.from_state(state["bets"], horizon)
+        stream._lowest, stream._at_minimum = state["lowest"], state["at_minimum"]
+        stream.change_point = state["change_point"]
+        stream.change_case_id = state["change_case_id"]
+        stream.alarmed_at = state["alarmed_at"]
+        return stream

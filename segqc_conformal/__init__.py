@@ -1,0 +1,1 @@
+"""Conformal promises about segmentation quality."""

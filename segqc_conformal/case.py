@@ -1,0 +1,154 @@
+"""A case: one image to segment, with what is known about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segqc_conformal.errors import GeometryError, InputError
+
+__all__ = ["Case", "check_structures"]
+
+
+def check_structures(structures: Mapping[str, int]) -> dict[str, int]:
+    """Check a mapping from structure name to label, once, at the border.
+
+    Examples
+    --------
+    >>> check_structures({"anterior": 1, "posterior": 2})
+    {'anterior': 1, 'posterior': 2}
+    """
+    labels = list(structures.values())
+    whole = all(isinstance(label, int) and label >= 1 for label in labels)
+    if not labels or not whole or len(set(labels)) < len(labels) or "whole_case" in structures:
+        raise InputError(
+            "structures as {name: label}, labels distinct integers >= 1, none named 'whole_case'",
+            dict(structures),
+            "name each foreground class once, for example {'anterior': 1, 'posterior': 2}",
+        )
+    return dict(structures)
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One image to segment; it belongs to a patient and a site.
+
+    Parameters
+    ----------
+    image : array_like of float, shape ``(*spatial)`` or ``(channels, *spatial)``
+        With `spacing_mm` given, its length is the number of spatial axes, and one leading axis
+        more is the channels. Without it every axis is spatial: nothing is guessed.
+    case_id, patient_id : str
+        Identifiers, stored as given ("0012" stays "0012").
+    site : str
+        Scanner, hospital or group whose cases resemble each other.
+    mask : array_like of int, shape ``(*spatial)``, optional
+        The deployed mask (label map). None: the fused mask is judged.
+    reference : array_like of int, shape ``(*spatial)``, optional
+        The reference mask (label map), where an expert drew one.
+    spacing_mm : tuple of float, optional
+        Voxel size in mm along each spatial axis, > 0. None: unit spacing.
+    time : datetime, optional
+        When the image was acquired; it decides which case of a patient comes first.
+    affine : array_like, shape (4, 4), optional
+        Voxel-to-world matrix, kept for saving masks and maps.
+
+    Raises
+    ------
+    InputError
+        For ids that are not non-empty strings, a spacing that is not positive, or an image
+        with NaN or infinite voxels.
+    GeometryError
+        If the shapes of image, mask, reference mask and spacing disagree.
+
+    Examples
+    --------
+    >>> case = Case(np.zeros((4, 5, 6)), case_id="c17", patient_id="p9", site="A")
+    >>> case.spatial_shape, case.channels_first().shape
+    ((4, 5, 6), (1, 4, 5, 6))
+    """
+
+    image: NDArray[Any]
+    case_id: str
+    patient_id: str
+    site: str = "unknown"
+    mask: NDArray[Any] | None = None
+    reference: NDArray[Any] | None = None
+    spacing_mm: tuple[float, ...] | None = None
+    time: datetime | None = None
+    affine: NDArray[Any] | None = None
+
+    def __post_init__(self) -> None:
+        """Check everything once; inside the package a case is trusted."""
+        for name in ("case_id", "patient_id", "site"):
+            value = getattr(self, name)
+            if not isinstance(value, str) or not value:
+                raise InputError(f"a non-empty string as {name}", repr(value), f"give {name}")
+        image = np.asarray(self.image)
+        object.__setattr__(self, "image", image)
+        if image.dtype.kind not in "fiub" or not np.isfinite(image).all():
+            raise InputError(
+                "an image of finite numbers",
+                f"dtype {image.dtype} with NaN, infinity or non-numbers",
+                "repair or exclude the image",
+                self.case_id,
+            )
+        if self.spacing_mm is not None:
+            self._check_spacing(image.ndim)
+        for name in ("mask", "reference"):
+            labels = getattr(self, name)
+            if labels is not None:
+                object.__setattr__(self, name, self._checked_labels(name, np.asarray(labels)))
+
+    def _check_spacing(self, ndim: int) -> None:
+        spacing = tuple(float(step) for step in self.spacing_mm or ())
+        if not spacing or not all(0 < step < np.inf for step in spacing):
+            raise InputError(
+                "spacing_mm of positive numbers", self.spacing_mm, "read it from the image header",
+                self.case_id,
+            )
+        if ndim - len(spacing) not in (0, 1):
+            raise GeometryError(
+                f"an image with {len(spacing)} or {len(spacing) + 1} axes (spacing {spacing})",
+                f"{ndim} axes",
+                "give one spacing per spatial axis",
+                self.case_id,
+            )
+        object.__setattr__(self, "spacing_mm", spacing)
+
+    def _checked_labels(self, name: str, labels: NDArray[Any]) -> NDArray[np.int64]:
+        if labels.shape != self.spatial_shape:
+            raise GeometryError(
+                f"a {name} of the image's spatial shape {self.spatial_shape}",
+                labels.shape,
+                "resample it to the image's grid, or give spacing_mm if the first axis of the "
+                "image is channels",
+                self.case_id,
+            )
+        whole = labels.astype(np.int64)
+        if not np.array_equal(whole, labels):
+            raise InputError(
+                f"a {name} of whole labels", f"dtype {labels.dtype} with fractions or NaN",
+                "save label maps, not probabilities", self.case_id,
+            )
+        return whole
+
+    @property
+    def spatial_shape(self) -> tuple[int, ...]:
+        """Shape of the image without its channels axis."""
+        ndim = len(self.spacing_mm) if self.spacing_mm is not None else self.image.ndim
+        return tuple(self.image.shape[-ndim:])
+
+    @property
+    def spacing(self) -> tuple[float, ...]:
+        """Voxel size in mm along each spatial axis; ones where it was not given."""
+        return self.spacing_mm or (1.0,) * len(self.spatial_shape)
+
+    def channels_first(self) -> NDArray[Any]:
+        """Return the image as ``(channels, *spatial)``."""
+        return self.image.reshape((-1, *self.spatial_shape))

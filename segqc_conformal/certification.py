@@ -1,0 +1,201 @@
+"""From scored calibration rows to certificates: the steps that every calibration shares."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from segqc_conformal.adapters.skops_store import dump_models
+from segqc_conformal.calibrators.accept import AcceptThreshold
+from segqc_conformal.calibrators.accept_grid import accept_grid
+from segqc_conformal.calibrators.interval import DiceInterval
+from segqc_conformal.calibrators.planning import certification_chance
+from segqc_conformal.canonical_json import sha256_hex
+from segqc_conformal.certificate import GateCertificate, StructureCertificate
+from segqc_conformal.errors import InputError
+from segqc_conformal.features.table import check_feature_table, feature_columns, row_faults
+from segqc_conformal.gate import CalibratedGate, profile_bytes
+from segqc_conformal.patients import first_case_of_each_patient
+from segqc_conformal.quality.predictor import FittedQuality
+
+if TYPE_CHECKING:
+    from segqc_conformal.quality_gate import QualityGate
+
+__all__ = ["certified_gate", "hashed_patients", "labelled_rows", "one_case_each"]
+
+LIBRARIES = ("segqc-conformal", "numpy", "pandas", "scikit-learn", "scipy", "skops")
+PROFILE_COLUMNS = (
+    "role", "case", "structure", "site", "time", "predicted_dice", "scale", "accept_score", "dice",
+)
+LEFT_OUT_SHOWN = 20
+
+
+def labelled_rows(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Return the usable labelled rows of a feature table, and what was left out and why.
+
+    Parameters
+    ----------
+    table : DataFrame
+        A feature table; checked here.
+
+    Returns
+    -------
+    (rows, left_out)
+        Rows with ``dice`` and no fault, of cases in which no row is faulty; ``left_out`` counts
+        unlabelled cases and names faulty ones.
+
+    Raises
+    ------
+    InputError
+        If no labelled row is usable.
+    """
+    table = check_feature_table(table)
+    faults = row_faults(table)
+    bad_cases = table.loc[faults != "", "case_id"]
+    unlabelled = table["dice"].isna() & ~table["case_id"].isin(bad_cases)
+    rows = table[table["dice"].notna() & ~table["case_id"].isin(bad_cases)]
+    shown = faults[faults != ""].groupby(bad_cases).first()
+    left_out = {
+        "cases_unlabelled": int(table.loc[unlabelled, "case_id"].nunique()),
+        "cases_faulty": len(shown),
+        "faults": dict(list(shown.items())[:LEFT_OUT_SHOWN]),
+    }
+    if rows.empty:
+        raise InputError(
+            "at least one usable row with dice", f"{len(table)} rows, none usable: {left_out}",
+            "add reference masks, or repair the rows named",
+        )
+    return rows.reset_index(drop=True), left_out
+
+
+def one_case_each(rows: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Keep the one case by which each patient counts (see `first_case_of_each_patient`)."""
+    return rows[rows["case_id"].isin(first_case_of_each_patient(rows, seed))]
+
+
+def hashed_patients(rows: pd.DataFrame) -> list[str]:
+    """Return pseudonyms of the patients, sorted: what a lineage keeps of them."""
+    return sorted(sha256_hex(patient.encode())[:16] for patient in rows["patient_id"].unique())
+
+
+def certified_gate(
+    settings: QualityGate,
+    quality: FittedQuality,
+    tuning: pd.DataFrame,
+    calibration: pd.DataFrame,
+    structures: tuple[str, ...],
+    *,
+    identity: dict[str, str],
+    left_out: dict[str, Any],
+    lineage: dict[str, Any],
+) -> CalibratedGate:
+    """Certify a fitted quality predictor on calibration patients it has not seen.
+
+    Parameters
+    ----------
+    settings : QualityGate
+    quality : FittedQuality
+    tuning : DataFrame
+        Scored rows of the fit patients (out-of-fold), one case per patient: grid and P(certify).
+    calibration : DataFrame
+        Scored rows of the calibration patients (`gate.score_rows`), one case per patient.
+    structures : tuple of str
+        Structures, without ``whole_case``.
+    identity, left_out, lineage : dict
+        Recorded in the certificate.
+
+    Returns
+    -------
+    CalibratedGate
+    """
+    names = [*structures, *(["whole_case"] if len(structures) > 1 else [])]
+    profile = _profile(tuning, calibration)
+    files = {
+        "predictor.skops": dump_models({"model": quality.model, "scale": quality.scale}),
+        "profile.parquet": profile_bytes(profile),
+    }
+    certificate = GateCertificate(
+        identity=identity,
+        settings=settings.as_dict(),
+        structures={
+            name: _certify(
+                settings,
+                tuning[tuning["structure"] == name],
+                calibration[calibration["structure"] == name],
+            )
+            for name in names
+        },
+        quality={
+            "name": quality.name, "features": list(quality.features),
+            "scale_form": quality.scale_form, "choice": quality.choice,
+        },
+        data=_data(calibration, tuning, left_out),
+        lineage={**lineage, "calibration_patients": hashed_patients(calibration)},
+        files={name: sha256_hex(content) for name, content in files.items()},
+        libraries={name: version(name) for name in LIBRARIES},
+    )
+    return CalibratedGate(certificate, quality, profile, files)
+
+
+def _certify(
+    settings: QualityGate, tuning: pd.DataFrame, calibration: pd.DataFrame
+) -> StructureCertificate:
+    known = calibration[calibration["predicted_dice"].notna()]
+    interval = DiceInterval(
+        miscoverage=settings.miscoverage, confidence=settings.interval_confidence
+    ).calibrate(known["predicted_dice"], known["dice"], known["scale"])
+    patients = len(calibration)
+    grid = accept_grid(
+        tuning["accept_score"], patients, settings.tolerated_error, settings.confidence
+    )
+    accept = AcceptThreshold(
+        settings.dice_threshold, settings.tolerated_error, settings.confidence
+    ).calibrate(calibration["accept_score"], calibration["dice"], grid)
+    empty = calibration["predicted_dice"].isna()
+    return StructureCertificate(
+        interval=interval,
+        accept=accept,
+        certify_chance=_certify_chance(settings, tuning, grid, patients),
+        grid=tuple(float(threshold) for threshold in grid),
+        patients_empty=int(empty.sum()),
+        patients_both_empty=int((empty & (calibration["dice"] == 1.0)).sum()),
+    )
+
+
+def _certify_chance(
+    settings: QualityGate, tuning: pd.DataFrame, grid: Any, patients: int
+) -> float:
+    if grid.size == 0:
+        return 0.0
+    # the sequence certifies if and only if its first test passes
+    accepted = tuning["accept_score"] >= grid[0]
+    error = float((tuning.loc[accepted, "dice"] <= settings.dice_threshold).mean())
+    return certification_chance(
+        patients, float(accepted.mean()), error, settings.tolerated_error, settings.confidence
+    )
+
+
+def _profile(tuning: pd.DataFrame, calibration: pd.DataFrame) -> pd.DataFrame:
+    parts = [tuning.assign(role="fit"), calibration.assign(role="calibration")]
+    rows = pd.concat([part for part in parts if len(part)], ignore_index=True)
+    rows["case"] = pd.factorize(rows["role"] + "/" + rows["case_id"])[0]
+    return rows[[*PROFILE_COLUMNS, *feature_columns(rows)]]
+
+
+def _data(
+    calibration: pd.DataFrame, tuning: pd.DataFrame, left_out: dict[str, Any]
+) -> dict[str, Any]:
+    ordered = calibration.sort_values(["case_id", "structure"]).reindex(
+        columns=sorted(calibration.columns)
+    )
+    return {
+        "calibration_sha256": sha256_hex(ordered.to_csv(index=False).encode()),
+        "patients_fit": int(tuning["patient_id"].nunique()) if "patient_id" in tuning else int(
+            tuning["case"].nunique()
+        ),
+        "patients_calibration": int(calibration["patient_id"].nunique()),
+        **left_out,
+    }

@@ -1,0 +1,85 @@
+"""The error tree: every message says what was expected, what was received and the remedy.
+
+::
+
+    SegqcError
+    ├── InputError              a value, table, image or file that cannot be used
+    │   ├── GeometryError       shape, spacing or affine of image, mask and reference disagree
+    │   ├── IdentityError       tables or gates of different model, sampler, schema or judged mask
+    │   └── FileFormatError     a file that is corrupt, truncated or of an unknown kind
+    ├── SamplingError           a sampler that cannot work with this model
+    ├── CalibrationError        calibration data that cannot carry the promise asked for
+    └── TamperedError           a calibration folder whose bytes are not those that were saved
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "CalibrationError",
+    "FileFormatError",
+    "GeometryError",
+    "IdentityError",
+    "InputError",
+    "SamplingError",
+    "SegqcError",
+    "TamperedError",
+]
+
+
+class SegqcError(Exception):
+    """Root of all errors raised on purpose by this package.
+
+    Parameters
+    ----------
+    expected : str
+        What would have been right.
+    received : object
+        What came instead; shown as given.
+    remedy : str
+        What the caller can do about it.
+    case_id : str, optional
+        The case concerned; named first in the message.
+
+    Examples
+    --------
+    >>> print(InputError("Dice in [0, 1]", 1.2, "divide percentages by 100", case_id="c17"))
+    case c17: expected Dice in [0, 1]; received 1.2; remedy: divide percentages by 100
+    """
+
+    def __init__(
+        self, expected: str, received: object, remedy: str, case_id: str | None = None
+    ) -> None:
+        where = f"case {case_id}: " if case_id is not None else ""
+        super().__init__(f"{where}expected {expected}; received {received}; remedy: {remedy}")
+        self.expected = expected
+        self.received = received
+        self.remedy = remedy
+        self.case_id = case_id
+
+
+class InputError(SegqcError):
+    """A value, table, image or file that cannot be used."""
+
+
+class GeometryError(InputError):
+    """Shape, spacing or affine of image, mask and reference mask disagree."""
+
+
+class IdentityError(InputError):
+    """Tables or gates of different model, sampler, schema version or judged mask."""
+
+
+class FileFormatError(InputError):
+    """A file that is corrupt, truncated or of an unknown kind."""
+
+
+class SamplingError(SegqcError):
+    """A sampler that cannot work with this model."""
+
+
+class CalibrationError(SegqcError):
+    """Calibration data that cannot carry the promise asked for."""
+
+
+class TamperedError(SegqcError):
+    """A calibration folder whose bytes are not those that were saved."""

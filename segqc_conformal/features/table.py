@@ -1,0 +1,205 @@
+"""The feature table: one row per (case, structure), the narrow waist of the package."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from segqc_conformal.errors import FileFormatError, IdentityError, InputError
+
+__all__ = [
+    "IDENTITY_COLUMNS",
+    "SCHEMA_VERSION",
+    "check_feature_table",
+    "feature_columns",
+    "one_identity",
+    "read_table",
+    "row_faults",
+    "write_table",
+]
+
+SCHEMA_VERSION = "1"
+IDENTITY_COLUMNS = ("model_id", "sampler_id", "schema_version", "judged")
+STRING_COLUMNS = ("case_id", "patient_id", "structure", "site", *IDENTITY_COLUMNS)
+REQUIRED_COLUMNS = ("case_id", "patient_id", "structure", *IDENTITY_COLUMNS)
+
+
+def feature_columns(table: pd.DataFrame) -> list[str]:
+    """Return the columns that predictors may learn from: those that begin with ``feature_``.
+
+    Examples
+    --------
+    >>> feature_columns(pd.DataFrame(columns=["case_id", "feature_b", "feature_a", "note"]))
+    ['feature_a', 'feature_b']
+    """
+    return sorted(column for column in table.columns if column.startswith("feature_"))
+
+
+def check_feature_table(table: pd.DataFrame) -> pd.DataFrame:
+    """Check the columns of a feature table and bring their types to the documented form.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row per (case, structure), with at least ``case_id, patient_id, structure, model_id,
+        sampler_id, schema_version, judged`` and one ``feature_`` column.
+
+    Returns
+    -------
+    DataFrame
+        A copy: ids as strings, features and ``dice`` as float64, ``time`` in UTC; ``site``
+        ("unknown"), ``time``, ``failed`` and ``dice`` are added where absent.
+
+    Raises
+    ------
+    InputError
+        If a required column or every feature is missing, or a column has the wrong type. Single
+        bad rows do not raise: `row_faults` names them.
+    """
+    missing = [column for column in REQUIRED_COLUMNS if column not in table.columns]
+    if missing or not feature_columns(table):
+        wanted = [*missing, *([] if feature_columns(table) else ["feature_..."])]
+        raise InputError(
+            f"a feature table with the columns {', '.join(wanted)}",
+            f"columns {list(table.columns)[:12]}",
+            "make it with extract_features or `segqc extract`, or add the columns",
+        )
+    out = table.reset_index(drop=True).copy()
+    if "site" not in out:
+        out["site"] = "unknown"
+    for column in STRING_COLUMNS:
+        if not out[column].map(lambda value: isinstance(value, str)).all():
+            odd = out[column][~out[column].map(lambda value: isinstance(value, str))].iloc[0]
+            raise InputError(
+                f"strings in column {column}",
+                repr(odd),
+                "read CSV files with segqc_conformal.read_table, which keeps '0012' as it is",
+            )
+    out["failed"] = out["failed"].astype(object) if "failed" in out else None
+    out["time"] = _utc_times(out)
+    for column in [*feature_columns(out), "dice"]:
+        out[column] = _numbers(out, column)
+    return out
+
+
+def _utc_times(table: pd.DataFrame) -> pd.Series:
+    if "time" not in table:
+        return pd.Series(pd.NaT, index=table.index, dtype="datetime64[us, UTC]")
+    try:
+        return pd.to_datetime(table["time"], utc=True, format="ISO8601").astype("datetime64[us, UTC]")
+    except (ValueError, TypeError) as error:
+        raise InputError("ISO 8601 times in column time", error, "write 2026-11-23T08:00Z") from error
+
+
+def _numbers(table: pd.DataFrame, column: str) -> pd.Series:
+    if column not in table:
+        return pd.Series(np.nan, index=table.index, dtype=np.float64)
+    try:
+        return table[column].astype(np.float64)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"numbers in column {column}", error, "repair the column") from error
+
+
+def row_faults(table: pd.DataFrame, features: Sequence[str] | None = None) -> pd.Series:
+    """Say, row by row, why a row of a checked feature table cannot be used.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As returned by `check_feature_table`.
+    features : sequence of str, optional
+        Feature columns that must be finite, present in `table`; None: all of them.
+
+    Returns
+    -------
+    Series of str
+        "" for a usable row; else expected, received and remedy in one sentence. A row is
+        faulty if extraction failed, a feature is NaN or infinite, ``dice`` lies outside [0, 1],
+        or its (case, structure) stands in the table more than once.
+    """
+    faults = pd.Series("", index=table.index, dtype=object)
+    repeated = table.duplicated(["case_id", "structure"], keep=False)
+    faults[repeated] = (
+        "expected one row per case and structure; received several; remedy: give every case an id "
+        "of its own"
+    )
+    values = table[feature_columns(table) if features is None else list(features)]
+    not_finite = ~np.isfinite(values.to_numpy())
+    for row in np.flatnonzero(not_finite.any(axis=1)):
+        column = values.columns[not_finite[row].argmax()]
+        faults.iloc[row] = (
+            f"expected a finite {column}; received {values[column].iloc[row]}; remedy: extract the "
+            "case again"
+        )
+    outside = table["dice"].notna() & ~table["dice"].between(0.0, 1.0)
+    for row in np.flatnonzero(outside):
+        faults.iloc[row] = (
+            f"expected dice in [0, 1]; received {table['dice'].iloc[row]}; remedy: correct the "
+            "reference Dice"
+        )
+    failed = table["failed"].notna()
+    faults[failed] = table.loc[failed, "failed"].map(lambda why: f"extraction failed: {why}")
+    return faults
+
+
+def one_identity(table: pd.DataFrame) -> dict[str, str]:
+    """Return the single (model, sampler, schema, judged) of a table, or refuse a mixture.
+
+    Raises
+    ------
+    IdentityError
+        If rows of different identity stand in one table.
+    """
+    for column in IDENTITY_COLUMNS:
+        seen = table[column].unique()
+        if len(seen) != 1:
+            raise IdentityError(
+                f"rows of a single {column}",
+                sorted(seen)[:5],
+                "calibrate and judge each model, sampler and kind of judged mask apart",
+            )
+    return {column: str(table[column].iloc[0]) for column in IDENTITY_COLUMNS}
+
+
+def read_table(path: str | Path) -> pd.DataFrame:
+    """Read a table from Parquet or CSV; ids stay strings ("0012" stays "0012").
+
+    Raises
+    ------
+    FileFormatError
+        If the file is missing, truncated, corrupt or of another kind.
+    """
+    path = Path(path)
+    if path.suffix not in (".parquet", ".csv"):
+        raise FileFormatError("a .parquet or .csv file", path.name, "convert the table")
+    try:
+        if path.suffix == ".parquet":
+            return pd.read_parquet(path)
+        ids = {column: str for column in (*STRING_COLUMNS, "failed", "reason", "message")}
+        return pd.read_csv(path, dtype=ids, keep_default_na=False, na_values={
+            column: [""] for column in pd.read_csv(path, nrows=0).columns if column not in ids
+        } | {"failed": [""]})
+    except FileNotFoundError:
+        raise FileFormatError("an existing table", str(path), "check the path") from None
+    except Exception as error:
+        raise FileFormatError(
+            f"a readable table in {path.name}", f"{type(error).__name__}: {error}",
+            "write the file again: it is truncated or not what its name says",
+        ) from error
+
+
+def write_table(table: pd.DataFrame, path: str | Path) -> None:
+    """Write a table as Parquet or CSV, by the suffix; an existing file is replaced at once."""
+    path = Path(path)
+    if path.suffix not in (".parquet", ".csv"):
+        raise FileFormatError("a .parquet or .csv file", path.name, "choose one of these suffixes")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    if path.suffix == ".parquet":
+        table.to_parquet(temporary, index=False)
+    else:
+        table.to_csv(temporary, index=False)
+    temporary.replace(path)

@@ -1,0 +1,297 @@
+"""The gate: a quality predictor with its certificates; it judges new cases."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from segqc_conformal.certificate import GateCertificate
+from segqc_conformal.features.table import (
+    IDENTITY_COLUMNS,
+    check_feature_table,
+    row_faults,
+)
+from segqc_conformal.quality.predictor import FittedQuality
+from segqc_conformal.whole_case import WHOLE_CASE, whole_case_rows
+
+__all__ = [
+    "VERDICT_COLUMNS",
+    "CalibratedGate",
+    "empty_prediction",
+    "profile_bytes",
+    "score_rows",
+    "with_scores",
+]
+
+VERDICT_COLUMNS = (
+    "case_id", "patient_id", "structure", "site", "time", "predicted_dice", "dice_low",
+    "dice_high", "accept", "accept_score", "reason", "message", "model_id", "calibration",
+)
+
+
+def score_rows(
+    rows: pd.DataFrame,
+    quality: FittedQuality,
+    structures: tuple[str, ...],
+    dice_threshold: float,
+) -> pd.DataFrame:
+    """Add predicted Dice, scale and accept score to usable rows, and the whole-case rows.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Usable rows of a checked feature table.
+    quality : FittedQuality
+    structures : tuple of str
+        Structures of a whole case.
+    dice_threshold : float
+        The accept score is ``(predicted - dice_threshold) / scale``.
+
+    Returns
+    -------
+    DataFrame
+        `rows` with ``predicted_dice, scale, accept_score``; an empty prediction has no
+        predicted Dice and the accept score -inf. Whole-case rows follow.
+
+    Notes
+    -----
+    Guarantee: none by itself.
+    """
+    known = rows[~empty_prediction(rows)]
+    predictions = pd.DataFrame(
+        dict(zip(("predicted_dice", "scale"), quality.predict(known), strict=True)),
+        index=known.index,
+    )
+    return with_scores(rows, predictions, structures, dice_threshold)
+
+
+def with_scores(
+    rows: pd.DataFrame,
+    predictions: pd.DataFrame,
+    structures: tuple[str, ...],
+    dice_threshold: float,
+) -> pd.DataFrame:
+    """Add given predictions, their accept scores, and the whole-case rows.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Usable rows of a checked feature table.
+    predictions : DataFrame
+        ``predicted_dice`` and ``scale`` by the index of `rows`; rows absent from it are empty
+        predictions: no predicted Dice, accept score -inf.
+    structures : tuple of str
+        Structures of a whole case.
+    dice_threshold : float
+        The accept score is ``(predicted - dice_threshold) / scale``.
+
+    Returns
+    -------
+    DataFrame
+    """
+    scored = rows.join(predictions)
+    score = (scored["predicted_dice"] - dice_threshold) / scored["scale"]
+    scored["accept_score"] = score.fillna(-np.inf)
+    whole = whole_case_rows(scored, structures)
+    return pd.concat([scored, whole], ignore_index=True) if len(whole) else scored
+
+
+def empty_prediction(rows: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Return which rows have an empty predicted structure (``feature_volume_ml`` is 0)."""
+    if "feature_volume_ml" not in rows:
+        return np.zeros(len(rows), dtype=bool)
+    return np.asarray(rows["feature_volume_ml"] == 0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class CalibratedGate:
+    """A calibrated gate: frozen, saved as a version, and the only thing that judges.
+
+    Parameters
+    ----------
+    certificate : GateCertificate
+    quality : FittedQuality
+    profile : DataFrame
+        One row per fit or calibration patient and structure: what monitors and reports keep.
+
+    Notes
+    -----
+    Guarantee: those of the certificates, one per structure and one for the whole case.
+    """
+
+    certificate: GateCertificate
+    quality: FittedQuality
+    profile: pd.DataFrame
+    files: dict[str, bytes]
+
+    @cached_property
+    def id(self) -> str:
+        """Name of the version: 64 hex digits."""
+        return self.certificate.id
+
+    @property
+    def structures(self) -> tuple[str, ...]:
+        """Structures that can be judged, without ``whole_case``."""
+        return tuple(name for name in self.certificate.structures if name != WHOLE_CASE)
+
+    def judge(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Judge new cases.
+
+        Parameters
+        ----------
+        table : DataFrame
+            Feature table; ``dice`` is not read. Bad rows are referred, never lost.
+
+        Returns
+        -------
+        DataFrame
+            Verdict table, one row per (case, structure) that came in, and with several
+            structures one ``whole_case`` row per case, which alone carries "accept the case".
+
+        Raises
+        ------
+        InputError
+            If the table lacks required columns or has ids that are not strings.
+
+        Notes
+        -----
+        Guarantee: the sentence in each verdict's certificate; a referred case carries none but
+        its interval.
+        """
+        table = check_feature_table(table)
+        faults = self._faults(table)
+        usable = table[faults == ""].assign(dice=np.nan)
+        scored = score_rows(
+            usable, self.quality, self.structures, self.certificate.settings["dice_threshold"]
+        )
+        verdicts = [self._judge_structure(rows) for _, rows in scored.groupby("structure")]
+        verdicts.append(self._refused(table[faults != ""], faults[faults != ""]))
+        verdicts.append(self._incomplete_cases(table, scored, faults))
+        out = pd.concat([part for part in verdicts if len(part)], ignore_index=True)
+        out = out.assign(calibration=self.id)[list(VERDICT_COLUMNS)]
+        return self._in_order(out, table)
+
+    def _faults(self, table: pd.DataFrame) -> pd.Series:
+        present = [name for name in self.quality.features if name in table]
+        faults = row_faults(table.assign(dice=np.nan), present)
+        missing = [name for name in self.quality.features if name not in table]
+        if missing:
+            faults[faults == ""] = (
+                f"expected the features {missing[:5]}; received a table without them; remedy: "
+                "extract with the settings of the calibration"
+            )
+        for column in IDENTITY_COLUMNS:
+            wanted = self.certificate.identity[column]
+            other = (table[column] != wanted) & (faults == "")
+            faults[other] = table.loc[other, column].map(
+                lambda got, column=column, wanted=wanted: (
+                    f"expected {column} {wanted}; received {got}; remedy: judge with a gate "
+                    f"calibrated for this {column}"
+                )
+            )
+        unknown = ~table["structure"].isin(self.structures) & (faults == "")
+        faults[unknown] = "unknown_group: structure was not calibrated"
+        return faults
+
+    def _judge_structure(self, rows: pd.DataFrame) -> pd.DataFrame:
+        certificate = self.certificate.structures[rows["structure"].iloc[0]]
+        empty = rows["predicted_dice"].isna().to_numpy()
+        low, high = np.zeros(len(rows)), np.ones(len(rows))
+        known = rows[~empty]
+        low[~empty], high[~empty] = certificate.interval.interval(
+            known["predicted_dice"], known["scale"]
+        )
+        accept = certificate.accept.accept(rows["accept_score"])
+        refused = (
+            "cannot_certify" if certificate.accept.threshold is None else "below_threshold"
+        )
+        reason = np.where(accept, "certified", np.where(empty, "empty_prediction", refused))
+        messages = {
+            "certified": certificate.accept.promise,
+            "below_threshold": "The accept score lies below the certified threshold: a human "
+            "should look.",
+            "cannot_certify": certificate.accept.promise,
+            "empty_prediction": "The predicted structure is empty: nothing is promised, a human "
+            "should look.",
+        }
+        return rows.assign(
+            dice_low=low, dice_high=high, accept=accept, reason=reason,
+            message=[messages[key] for key in reason],
+        )
+
+    def _refused(self, rows: pd.DataFrame, faults: pd.Series) -> pd.DataFrame:
+        unknown = faults.str.startswith("unknown_group")
+        return rows.assign(
+            predicted_dice=np.nan, dice_low=0.0, dice_high=1.0, accept=False,
+            accept_score=-np.inf, reason=np.where(unknown, "unknown_group", "input_error"),
+            message=faults,
+        )
+
+    def _incomplete_cases(
+        self, table: pd.DataFrame, scored: pd.DataFrame, faults: pd.Series
+    ) -> pd.DataFrame:
+        if WHOLE_CASE not in self.certificate.structures:
+            return table.iloc[:0]
+        judged = scored.loc[scored["structure"] == WHOLE_CASE, "case_id"]
+        rest = table[~table["case_id"].isin(judged)].drop_duplicates("case_id")
+        usable = table[faults == ""].groupby("case_id")["structure"].agg(set)
+        missing = [
+            sorted(set(self.structures) - usable.get(case, set())) for case in rest["case_id"]
+        ]
+        why = pd.Series(
+            [f"expected usable rows of every structure; none for {names}" for names in missing],
+            index=rest.index, dtype=object,
+        )
+        return self._refused(rest.assign(structure=WHOLE_CASE), why)
+
+    def _in_order(self, verdicts: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+        case_order = {case: i for i, case in enumerate(table["case_id"].unique())}
+        names = [*self.structures, WHOLE_CASE]
+        rank = verdicts["structure"].map(
+            lambda name: names.index(name) if name in names else len(names)
+        )
+        keys = verdicts.assign(_case=verdicts["case_id"].map(case_order), _rank=rank)
+        order = keys.sort_values(["_case", "_rank"], kind="stable").index
+        return verdicts.loc[order].reset_index(drop=True)
+
+    def save(
+        self, folder: str | Path, *, by: str = "unknown", reason: str = "calibrated",
+        now: datetime | None = None,
+    ) -> Path:
+        """Save as a new version of a calibration folder and make it the active one.
+
+        Raises
+        ------
+        CalibrationError
+            If calibration patients of this gate calibrated another version of the folder.
+        """
+        from segqc_conformal.calibration_folder import CalibrationFolder
+
+        return CalibrationFolder(folder).add(self, by=by, reason=reason, now=now)
+
+    @classmethod
+    def load(cls, folder: str | Path, version: str | None = None) -> CalibratedGate:
+        """Load the active version of a calibration folder, or a named one.
+
+        Raises
+        ------
+        TamperedError
+            If any byte of the folder differs from what was saved.
+        """
+        from segqc_conformal.calibration_folder import CalibrationFolder
+
+        return CalibrationFolder(folder).load(version)
+
+
+def profile_bytes(profile: pd.DataFrame) -> bytes:
+    """Return a profile as the bytes of a Parquet file."""
+    buffer = io.BytesIO()
+    profile.to_parquet(buffer, index=False)
+    return buffer.getvalue()

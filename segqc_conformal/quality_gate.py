@@ -1,0 +1,145 @@
+"""Settings of a gate, and how a labelled feature table becomes a calibrated gate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pandas as pd
+
+from segqc_conformal.calibrators.checks import check_open_unit
+from segqc_conformal.certification import (
+    certified_gate,
+    hashed_patients,
+    labelled_rows,
+    one_case_each,
+)
+from segqc_conformal.errors import InputError
+from segqc_conformal.features.table import one_identity
+from segqc_conformal.gate import CalibratedGate, empty_prediction, score_rows, with_scores
+from segqc_conformal.patients import split_patients
+from segqc_conformal.quality.predictor import fit_quality
+
+__all__ = ["QualityGate"]
+
+SMALLEST_SPLIT = 40  # labelled patients; below, none can be spared to calibrate
+
+
+@dataclass(frozen=True)
+class QualityGate:
+    """Settings of a gate; `calibrate` makes the gate that judges.
+
+    Parameters
+    ----------
+    miscoverage : float, default 0.10
+        alpha of the Dice interval.
+    dice_threshold : float, default 0.8
+        A mask is bad if its Dice is <= this.
+    tolerated_error : float, default 0.10
+        alpha of the accept promise: allowed share of bad among accepted cases.
+    confidence : float, default 0.90
+        1 - delta of the accept promise.
+    interval_confidence : float, optional
+        1 - delta of a PAC interval; None: the interval is marginal.
+    seed : int, default 0
+        Seed of the patient split, of ties between visits and of the forest.
+
+    Notes
+    -----
+    Guarantee: those of `DiceInterval` and `AcceptThreshold`, for each structure and for the
+    whole case, each on its own.
+
+    Examples
+    --------
+    >>> QualityGate(tolerated_error=0.05).confidence
+    0.9
+    """
+
+    miscoverage: float = 0.10
+    dice_threshold: float = 0.8
+    tolerated_error: float = 0.10
+    confidence: float = 0.90
+    interval_confidence: float | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        check_open_unit(**{name: value for name, value in asdict(self).items() if name != "seed"})
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the settings as a certificate keeps them."""
+        return asdict(self)
+
+    def calibrate(
+        self,
+        table: pd.DataFrame,
+        fit_patients: Sequence[str] | None = None,
+        *,
+        candidates: Mapping[str, Any] | None = None,
+        progress: Callable[[str], None] | None = None,
+    ) -> CalibratedGate:
+        """Fit a quality predictor on one part of the patients and certify it on the other.
+
+        Parameters
+        ----------
+        table : DataFrame
+            Feature table with ``dice`` for labelled cases. Unlabelled and faulty cases are left
+            out and counted in the certificate.
+        fit_patients : sequence of str, optional
+            Patients to fit on; all other labelled patients calibrate. None: half of the patients,
+            by a hash of their id. With fewer than 40 labelled patients all of them fit, none
+            calibrates, and nothing but [0, 1] and "refer" is promised.
+        candidates : mapping of str to estimator, optional
+            Unfitted scikit-learn regressors to choose from instead of the default ones.
+        progress : callable, optional
+            Called with a word before each step.
+
+        Returns
+        -------
+        CalibratedGate
+
+        Raises
+        ------
+        InputError, IdentityError
+            For tables that lack columns, ids or labels, or mix identities. Too few patients do
+            not raise: the gate then says how many more are needed.
+        """
+        labelled, left_out = labelled_rows(table)
+        identity = one_identity(labelled)
+        structures = tuple(sorted(labelled["structure"].unique()))
+        fit, calibration = self._split(labelled, fit_patients)
+        seen = fit[~empty_prediction(fit)]
+        quality, out_of_fold = fit_quality(
+            seen, miscoverage=self.miscoverage, candidates=candidates, seed=self.seed,
+            progress=progress,
+        )
+        tuning = with_scores(fit, out_of_fold, structures, self.dice_threshold)
+        scored = score_rows(calibration, quality, structures, self.dice_threshold)
+        return certified_gate(
+            self,
+            quality,
+            one_case_each(tuning, self.seed),
+            one_case_each(scored, self.seed),
+            structures,
+            identity=identity,
+            left_out=left_out,
+            lineage={"parent": None, "fit_patients": hashed_patients(fit)},
+        )
+
+    def _split(
+        self, labelled: pd.DataFrame, fit_patients: Sequence[str] | None
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+        patients = labelled["patient_id"]
+        if fit_patients is None:
+            if patients.nunique() < SMALLEST_SPLIT:
+                return labelled, labelled.iloc[:0]
+            fit_patients, _ = split_patients(patients, self.seed)
+        fit = patients.isin(list(fit_patients))
+        if not fit.any():
+            raise InputError(
+                "fit_patients that stand in the table",
+                list(fit_patients)[:5],
+                "name patients of this table, or leave fit_patients out",
+            )
+        return labelled[fit], labelled[~fit]

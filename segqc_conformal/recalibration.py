@@ -1,0 +1,208 @@
+"""From an alarm to a new promise: recalibrate with fresh labels, roll back, and tell the state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import pandas as pd
+
+from segqc_conformal.calibration_folder import CalibrationFolder, Switch
+from segqc_conformal.calibrators.conformal_rank import marginal_rank, pac_rank
+from segqc_conformal.certification import (
+    certified_gate,
+    hashed_patients,
+    labelled_rows,
+    one_case_each,
+)
+from segqc_conformal.errors import CalibrationError, IdentityError, InputError
+from segqc_conformal.features.table import one_identity
+from segqc_conformal.gate import CalibratedGate, score_rows
+from segqc_conformal.quality_gate import QualityGate
+
+__all__ = ["FolderStatus", "recalibrate", "rollback", "status"]
+
+
+@dataclass(frozen=True)
+class FolderStatus:
+    """State of a calibration folder: versions, the one in force, and every switch."""
+
+    active: str
+    versions: tuple[str, ...]
+    history: tuple[Switch, ...]
+    promises: dict[str, dict[str, str]]
+
+
+def recalibrate(
+    folder: str | Path, table: pd.DataFrame, *, by: str, reason: str, now: datetime | None = None
+) -> CalibratedGate:
+    """Certify the deployed quality predictor anew, on fresh labelled patients.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Calibration folder; its active version is the parent.
+    table : DataFrame
+        Feature table with ``dice`` of cases drawn at random from the population that will be
+        judged: audits of accepted cases alone cannot calibrate referred ones.
+    by, reason : str
+        Kept for ever in the folder.
+    now : datetime, optional
+        Time of the switch.
+
+    Returns
+    -------
+    CalibratedGate
+        The new version, in force. Patients that fitted or calibrated an earlier version are left
+        out and counted.
+
+    Raises
+    ------
+    CalibrationError
+        If fewer fresh patients remain than a finite interval needs.
+    IdentityError
+        If the table is of another model, sampler, schema or kind of judged mask.
+
+    Notes
+    -----
+    Guarantee: those of `QualityGate`, for this version and the population its patients were drawn
+    from. Each version spends its own delta.
+    """
+    _check_who(by, reason)
+    versions = CalibrationFolder(folder)
+    parent = versions.load()
+    settings = QualityGate(**parent.certificate.settings)
+    rows, left_out = labelled_rows(table)
+    _check_identity(rows, parent)
+    fresh = rows[~rows["patient_id"].isin(_known_patients(rows, versions))]
+    left_out["patients_known_before"] = int(
+        rows["patient_id"].nunique() - fresh["patient_id"].nunique()
+    )
+    _check_enough(fresh["patient_id"].nunique(), settings)
+    threshold = settings.dice_threshold
+    scored = score_rows(fresh, parent.quality, parent.structures, threshold)
+    gate = certified_gate(
+        settings,
+        parent.quality,
+        _tuning_rows(parent),
+        one_case_each(scored, settings.seed),
+        parent.structures,
+        identity=parent.certificate.identity,
+        left_out=left_out,
+        lineage={
+            "parent": parent.id,
+            "fit_patients": parent.certificate.lineage["fit_patients"],
+        },
+    )
+    versions.add(gate, action="recalibrate", by=by, reason=reason, now=now)
+    return gate
+
+
+def rollback(
+    folder: str | Path, *, by: str, reason: str, to: str | None = None,
+    now: datetime | None = None,
+) -> str:
+    """Put an earlier version in force again.
+
+    Parameters
+    ----------
+    folder : str or Path
+    by, reason : str
+        Kept for ever in the folder.
+    to : str, optional
+        Version, or the first digits of one; None: the parent of the active version.
+    now : datetime, optional
+
+    Returns
+    -------
+    str
+        Id of the version now in force.
+
+    Raises
+    ------
+    InputError
+        If there is no such version, or no parent.
+    """
+    _check_who(by, reason)
+    versions = CalibrationFolder(folder)
+    if to is None:
+        to = versions.load().certificate.lineage["parent"]
+    known = [version for version in versions.versions() if to and version.startswith(to)]
+    if len(known) != 1:
+        raise InputError(
+            f"exactly one earlier version; known: {[v[:12] for v in versions.versions()]}",
+            to, "name it with --to; see `segqc status`",
+        )
+    versions.activate(known[0], action="rollback", by=by, reason=reason, now=now)
+    return known[0]
+
+
+def status(folder: str | Path) -> FolderStatus:
+    """Tell which version is in force, what it promises, and how it came to be.
+
+    Raises
+    ------
+    TamperedError
+        If any byte of the folder was changed.
+    """
+    versions = CalibrationFolder(folder)
+    history = versions.history()
+    certificate = versions.certificates()[history[-1].version]
+    return FolderStatus(
+        active=history[-1].version,
+        versions=tuple(versions.versions()),
+        history=tuple(history),
+        promises={
+            name: {"interval": entry.interval.promise, "accept": entry.accept.promise}
+            for name, entry in certificate.structures.items()
+        },
+    )
+
+
+def _check_who(by: str, reason: str) -> None:
+    if not by.strip() or not reason.strip():
+        raise InputError(
+            "a name and a reason", f"by={by!r}, reason={reason!r}", "say who switches and why"
+        )
+
+
+def _check_identity(rows: pd.DataFrame, parent: CalibratedGate) -> None:
+    identity = one_identity(rows)
+    if identity != parent.certificate.identity:
+        raise IdentityError(
+            f"rows of {parent.certificate.identity}", identity,
+            "calibrate a new folder for another model, sampler or kind of judged mask",
+        )
+
+
+def _known_patients(rows: pd.DataFrame, versions: CalibrationFolder) -> list[str]:
+    known: set[str] = set()
+    for certificate in versions.certificates().values():
+        known |= set(certificate.lineage["fit_patients"])
+        known |= set(certificate.lineage["calibration_patients"])
+    patients = rows.drop_duplicates("patient_id")
+    return [
+        patient for patient in patients["patient_id"]
+        if hashed_patients(patients[patients["patient_id"] == patient])[0] in known
+    ]
+
+
+def _check_enough(patients: int, settings: QualityGate) -> None:
+    def rank(n: int) -> int | None:
+        if settings.interval_confidence is None:
+            return marginal_rank(n, settings.miscoverage)
+        return pac_rank(n, settings.miscoverage, settings.interval_confidence)
+
+    if rank(patients) is None:
+        needed = next(n for n in range(patients, 100_000) if rank(n) is not None)
+        raise CalibrationError(
+            f"at least {needed} fresh labelled patients for an interval at "
+            f"{1 - settings.miscoverage:.0%}",
+            patients, f"audit {needed - patients} more patients drawn at random",
+        )
+
+
+def _tuning_rows(parent: CalibratedGate) -> pd.DataFrame:
+    fit = parent.profile[parent.profile["role"] == "fit"]
+    return fit.drop(columns="role").assign(case_id=fit["case"].astype(str))
