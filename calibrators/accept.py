@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,7 +17,11 @@ from segqc_conformal.calibrators.checks import (
     finite_array,
     first_row_of_each_patient,
 )
-from segqc_conformal.calibrators.planning import calibration_size
+from segqc_conformal.calibrators.planning import (
+    accepted_and_bad,
+    calibration_size,
+    smallest_calibration_size,
+)
 
 __all__ = ["AcceptCertificate", "AcceptThreshold", "ThresholdTest"]
 
@@ -42,11 +48,10 @@ class AcceptCertificate:
         Calibration patients counted.
     tests : tuple of ThresholdTest
         The steps taken, in order, the first failure included.
+    not_reached : tuple of ThresholdTest
+        The thresholds after the first failure: descriptive, they decided nothing.
     threshold : float or None
         Accept where the accept score is >= this; None: nothing can be certified.
-    patients_needed : int or None
-        0 if certified; else fresh calibration patients for an 80 % chance of a certificate, at
-        the accepted share and error seen here; None if no number would do.
     """
 
     dice_threshold: float
@@ -54,8 +59,27 @@ class AcceptCertificate:
     confidence: float
     patients: int
     tests: tuple[ThresholdTest, ...]
+    not_reached: tuple[ThresholdTest, ...]
     threshold: float | None
-    patients_needed: int | None
+
+    @cached_property
+    def patients_needed(self) -> int | None:
+        """Fresh calibration patients for an 80 % chance of a certificate, as `segqc plan` has it.
+
+        0 if certified; else at the accepted share and error seen at the most promising threshold,
+        with half a bad patient more than seen (zero observed errors are not zero errors); without
+        calibration patients the fewest that can ever do; None if no number would do.
+        """
+        if self.threshold is not None:
+            return 0
+        if self.patients == 0:
+            return calibration_size(1.0, 0.0, self.tolerated_error, self.confidence)
+        seen = [step for step in (*self.tests, *self.not_reached) if step.accepted]
+        return smallest_calibration_size(
+            [(s.accepted / self.patients, (s.bad + 0.5) / (s.accepted + 1)) for s in seen],
+            self.tolerated_error,
+            self.confidence,
+        )
 
     def accept(self, accept_score: ArrayLike) -> NDArray[np.bool_]:
         """Return which cases are accepted.
@@ -90,6 +114,8 @@ class AcceptCertificate:
             more = (
                 "more patients alone are not expected to change that"
                 if self.patients_needed is None
+                else f"at least {self.patients_needed} calibration patients are needed"
+                if self.patients == 0
                 else f"about {self.patients_needed} fresh calibration patients give an 80 % chance"
             )
             return (
@@ -109,9 +135,16 @@ class AcceptCertificate:
     @classmethod
     def from_json(cls, text: str) -> AcceptCertificate:
         """Read a certificate written by `to_json`."""
-        fields = json.loads(text)
-        tests = tuple(ThresholdTest(**test) for test in fields.pop("tests"))
-        return cls(tests=tests, **fields)
+        return cls.from_dict(json.loads(text))
+
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> AcceptCertificate:
+        """Read the parsed JSON of a certificate."""
+        steps = {
+            name: tuple(ThresholdTest(**step) for step in fields[name])
+            for name in ("tests", "not_reached")
+        }
+        return cls(**{**fields, **steps})
 
 
 @dataclass(frozen=True)
@@ -194,7 +227,7 @@ class AcceptThreshold:
         grid = finite_array("grid", grid)
         rows = first_row_of_each_patient(patients, dice.size)
         scores, bad = scores[rows], dice[rows] <= self.dice_threshold
-        steps = [self._test(float(t), scores, bad) for t in grid]
+        steps = self._tests(grid, scores, bad)
         delta = delta_of(self.confidence)
         failed = [i for i, step in enumerate(steps) if step.p_value > delta]
         passed = steps[: failed[0]] if failed else steps
@@ -204,28 +237,16 @@ class AcceptThreshold:
             confidence=self.confidence,
             patients=int(rows.size),
             tests=tuple(steps[: len(passed) + 1]),
+            not_reached=tuple(steps[len(passed) + 1 :]),
             threshold=min((step.threshold for step in passed), default=None),
-            patients_needed=0 if passed else self._patients_needed(steps, int(rows.size)),
         )
 
-    def _test(
-        self, threshold: float, scores: NDArray[np.float64], bad: NDArray[np.bool_]
-    ) -> ThresholdTest:
-        accepted = scores >= threshold
-        count, errors = int(accepted.sum()), int((accepted & bad).sum())
-        p_value = float(binom.cdf(errors, count, self.tolerated_error)) if count else 1.0
-        return ThresholdTest(threshold, count, errors, p_value)
-
-    def _patients_needed(self, steps: list[ThresholdTest], patients: int) -> int | None:
-        # half a bad patient more than seen: zero observed errors are not zero errors
-        sizes = [
-            calibration_size(
-                step.accepted / patients,
-                (step.bad + 0.5) / (step.accepted + 1.0),
-                self.tolerated_error,
-                self.confidence,
-            )
-            for step in steps
-            if step.accepted
-        ]
-        return min((size for size in sizes if size is not None), default=None)
+    def _tests(
+        self, grid: NDArray[np.float64], scores: NDArray[np.float64], bad: NDArray[np.bool_]
+    ) -> list[ThresholdTest]:
+        accepted, errors = accepted_and_bad(scores, bad, grid)
+        p_values = np.where(
+            accepted > 0, binom.cdf(errors, accepted, self.tolerated_error), 1.0
+        )
+        steps = zip(grid, accepted, errors, p_values, strict=True)
+        return [ThresholdTest(float(t), int(n), int(k), float(p)) for t, n, k, p in steps]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 
 import numpy as np
@@ -11,12 +12,19 @@ from scipy.stats import binom
 from segqc_conformal.calibrators.checks import check_open_unit, delta_of
 from segqc_conformal.errors import InputError
 
-__all__ = ["calibration_size", "certification_chance", "largest_tolerable_bad"]
+__all__ = [
+    "accepted_and_bad",
+    "calibration_size",
+    "certification_chance",
+    "largest_tolerable_bad",
+    "smallest_calibration_size",
+]
 
-LARGEST_STUDY = 20_000
+CHANCE = 0.8
+LARGEST_STUDY = 4096
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=8)
 def largest_tolerable_bad(
     accepted: int, tolerated_error: float, confidence: float
 ) -> NDArray[np.int64]:
@@ -84,8 +92,12 @@ def certification_chance(
     >>> round(certification_chance(100, 0.5, 0.02), 3)
     0.812
     """
-    tolerable = largest_tolerable_bad(patients, tolerated_error, confidence)
-    accepted = np.arange(patients + 1)
+    table = largest_tolerable_bad(max(patients, LARGEST_STUDY), tolerated_error, confidence)
+    # accepted counts beyond 9 standard deviations do not change the sum
+    spread = 9.0 * np.sqrt(patients * accepted_share * (1.0 - accepted_share)) + 1.0
+    mean = patients * accepted_share
+    accepted = np.arange(max(0, int(mean - spread)), min(patients, int(mean + spread) + 1) + 1)
+    tolerable = table[accepted]
     passes = np.where(tolerable >= 0, binom.cdf(tolerable, accepted, error_among_accepted), 0.0)
     return float(np.dot(binom.pmf(accepted, patients, accepted_share), passes))
 
@@ -95,7 +107,7 @@ def calibration_size(
     error_among_accepted: float,
     tolerated_error: float = 0.1,
     confidence: float = 0.9,
-    chance: float = 0.8,
+    chance: float = CHANCE,
 ) -> int | None:
     """Return how many calibration patients give a certificate with probability `chance`.
 
@@ -111,7 +123,7 @@ def calibration_size(
     Returns
     -------
     int or None
-        Calibration patients (not those used to fit); None if 20,000 would not do, in particular
+        Calibration patients (not those used to fit); None if 4,096 would not do, in particular
         if the assumed error is not below the tolerated one.
 
     Notes
@@ -148,3 +160,42 @@ def calibration_size(
         middle = (low + high) // 2
         low, high = (low, middle) if enough(middle) else (middle, high)
     return high
+
+
+def accepted_and_bad(
+    scores: NDArray[np.float64], bad: NDArray[np.bool_], thresholds: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Count, for each threshold, the patients it accepts and the bad ones among them.
+
+    Examples
+    --------
+    >>> n, k = accepted_and_bad(np.array([1., 2., 3.]), np.array([True, False, False]),
+    ...                         np.array([2.0, 0.0]))
+    >>> n.tolist(), k.tolist()
+    ([2, 3], [0, 1])
+    """
+    order = np.argsort(scores)
+    below = np.searchsorted(scores[order], thresholds, side="left")
+    bad_from = np.concatenate([np.cumsum(bad[order][::-1])[::-1], [0]])
+    return np.asarray(scores.size - below), np.asarray(bad_from[below])
+
+
+def smallest_calibration_size(
+    shares: Iterable[tuple[float, float]], tolerated_error: float, confidence: float
+) -> int | None:
+    """Return the smallest `calibration_size` over (accepted share, error among accepted) pairs.
+
+    Examples
+    --------
+    >>> smallest_calibration_size([(0.9, 0.08), (0.5, 0.02)], 0.1, 0.9)
+    98
+    """
+    best: int | None = None
+    # the most promising first, so that most of the others are ruled out by one look
+    for share, error in sorted(shares, key=lambda pair: (pair[1] - tolerated_error) * pair[0]):
+        if best is None or (
+            certification_chance(best - 1, share, error, tolerated_error, confidence) >= CHANCE
+        ):
+            size = calibration_size(share, error, tolerated_error, confidence)
+            best = size if best is None else min(best, size or best)
+    return best

@@ -11,7 +11,6 @@ from typing import Any
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from segqc_conformal.canonical_json import canonical_json
 from segqc_conformal.errors import FileFormatError, InputError
 from segqc_conformal.monitors.start_values import (
     ALL_SITES,
@@ -67,16 +66,20 @@ class ExchangeabilityWatch:
     >>> for i in range(50):
     ...     state = watch.update(2.0, case_id=f"c{i}", site="A")
     >>> state.alarm, state.alarmed_at, state.change_case_id
-    (True, 25, 'c0')
+    (True, 14, 'c1')
     """
 
     def __init__(
-        self, horizon: int = 10_000, false_alarm: float = 0.05, seed: int = 7,
+        self,
+        horizon: int = 10_000,
+        false_alarm: float = 0.05,
+        seed: int = 7,
         primary: str | None = None,
     ) -> None:
         if not (isinstance(horizon, int) and horizon >= 1 and 0.0 < false_alarm < 1.0):
             raise InputError(
-                "horizon >= 1 (cases) and false_alarm in (0, 1)", (horizon, false_alarm),
+                "horizon >= 1 (cases) and false_alarm in (0, 1)",
+                (horizon, false_alarm),
                 "for example horizon=10_000, false_alarm=0.05",
             )
         self.horizon, self.false_alarm = horizon, float(false_alarm)
@@ -114,7 +117,8 @@ class ExchangeabilityWatch:
         Raises
         ------
         InputError
-            For NaN, ``+inf``, unusable edges or sites, an unnamed primary stream, or a second start.
+            For NaN, ``+inf``, unusable edges or sites, an unnamed primary
+            stream, or a second start.
         """
         if self._streams:
             raise InputError("a watch not yet started", "a second start", "make a new watch")
@@ -125,9 +129,11 @@ class ExchangeabilityWatch:
         self._sites = frozenset(by_site)
         self._streams = [
             StreamWatch(
-                name, edges_of[name],
+                name,
+                edges_of[name],
                 {site: rows[name].tolist() for site, rows in by_site.items()},
-                bounds[name], self.horizon,
+                bounds[name],
+                self.horizon,
             )
             for name in bounds
         ]
@@ -165,6 +171,8 @@ class ExchangeabilityWatch:
             Naming the case: NaN or ``+inf``, a stream missing or not known, an unknown site, time
             going back, or no `start` before. The watch is then as it was.
         """
+        if not isinstance(case_id, str):
+            raise InputError("a case id that is a string", repr(case_id), "keep ids as text")
         place = self._site(site, case_id)
         numbers = self._numbers(value, case_id)
         if time is not None:
@@ -183,8 +191,10 @@ class ExchangeabilityWatch:
         place = site if ALL_SITES not in self._sites else ALL_SITES
         if place is None or place not in self._sites:
             raise InputError(
-                f"a site among {sorted(self._sites)[:12]}", site,
-                "calibrate with cases of this site, or correct its name", case_id,
+                f"a site among {sorted(self._sites)[:12]}",
+                site,
+                "calibrate with cases of this site, or correct its name",
+                case_id,
             )
         return place
 
@@ -202,32 +212,43 @@ class ExchangeabilityWatch:
         if complete and all([number < inf for number in given]):
             return given
         raise InputError(
-            f"a finite number (or -inf) for each of the streams {list(self.streams)[:12]}", value,
-            "repair the feature, or leave the case out and report it as unusable", case_id,
+            f"a finite number (or -inf) for each of the streams {list(self.streams)[:12]}",
+            value,
+            "repair the feature, or leave the case out and report it as unusable",
+            case_id,
         )
 
     def _time(self, time: datetime, site: str, case_id: str) -> datetime:
+        if not isinstance(time, datetime) or time != time:  # pandas' NaT is not equal to itself
+            raise InputError("a datetime, or None", time, "give None where unknown", case_id)
         aware = time.replace(tzinfo=UTC) if time.tzinfo is None else time
         last = self._last_time.get(site)
         if last is not None and not aware >= last:
             raise InputError(
                 f"a time not before {last.isoformat()}, that of the last case of {site}",
-                aware.isoformat(), "feed the cases of a site in the order of their time", case_id,
+                aware.isoformat(),
+                "feed the cases of a site in the order of their time",
+                case_id,
             )
         return aware
 
     def state(self) -> WatchState:
         """Return what the watch knows now."""
-        excess = max([stream.excess for stream in self._streams], default=0.0)
-        evidence = excess + self._log_threshold
+        excess = [stream.excess for stream in self._streams]
+        evidence = max(excess) + self._log_threshold if excess else log(0.5)
         alarmed = [stream for stream in self._streams if stream.alarmed_at is not None]
         if not alarmed:
             return WatchState(False, evidence, self.cases, None, None, None, ())
         alarmed.sort(key=lambda stream: stream.alarmed_at or 0)
         first = alarmed[0]
         return WatchState(
-            True, evidence, self.cases, first.alarmed_at, first.change_point,
-            first.change_case_id, tuple([stream.name for stream in alarmed]),
+            True,
+            evidence,
+            self.cases,
+            first.alarmed_at,
+            first.change_point,
+            first.change_case_id,
+            tuple([stream.name for stream in alarmed]),
         )
 
     def evidence(self) -> dict[str, float]:
@@ -236,13 +257,19 @@ class ExchangeabilityWatch:
 
     def to_json(self) -> str:
         """Return the whole state as JSON, whose size does not grow with the cases."""
-        return canonical_json({
+        state = {
             "schema": SCHEMA,
-            "horizon": self.horizon, "false_alarm": self.false_alarm, "seed": self.seed,
-            "primary": self.primary, "cases": self.cases, "sites": sorted(self._sites),
+            "horizon": self.horizon,
+            "false_alarm": self.false_alarm,
+            "seed": self.seed,
+            "primary": self.primary,
+            "cases": self.cases,
+            "sites": sorted(self._sites),
             "last_time": {site: time.isoformat() for site, time in self._last_time.items()},
             "streams": [stream.state() for stream in self._streams],
-        })
+        }
+        # Compact: this is written at every commit.
+        return json.dumps(state, sort_keys=True, allow_nan=False, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> ExchangeabilityWatch:
@@ -267,7 +294,8 @@ class ExchangeabilityWatch:
             ]
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise FileFormatError(
-                f"a state of schema {SCHEMA}", f"{type(error).__name__}: {error}",
+                f"a state of schema {SCHEMA}",
+                f"{type(error).__name__}: {error}",
                 "restore the log from a backup, or start a new watch",
             ) from error
         return watch

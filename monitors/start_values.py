@@ -29,8 +29,7 @@ def checked_values(values: ArrayLike | pd.DataFrame, only_stream: str) -> pd.Dat
         if isinstance(values, pd.DataFrame):
             frame = values.reset_index(drop=True).astype(np.float64)
         else:
-            column = np.asarray(values, dtype=np.float64).reshape(len(np.atleast_1d(values)), -1)
-            frame = pd.DataFrame(column, columns=[only_stream])
+            frame = pd.DataFrame({only_stream: np.asarray(values, dtype=np.float64)})
     except (TypeError, ValueError) as error:
         raise InputError("numbers as start values", error, "give one float per case") from error
     if frame.empty or not frame.columns.is_unique:
@@ -42,7 +41,8 @@ def checked_values(values: ArrayLike | pd.DataFrame, only_stream: str) -> pd.Dat
     for stream in frame.columns:
         if not (frame[stream] < np.inf).all():
             raise InputError(
-                f"finite start values of stream {stream} (or -inf)", "NaN or +inf",
+                f"finite start values of stream {stream} (or -inf)",
+                "NaN or +inf",
                 "exclude the case from the calibration, or repair the feature",
             )
     return frame
@@ -61,9 +61,10 @@ def shares(streams: Sequence[str], primary: str | None, false_alarm: float) -> d
     >>> shares(["accept_score", "a", "b"], "accept_score", 0.04)
     {'accept_score': 0.02, 'a': 0.01, 'b': 0.01}
     """
-    if primary is not None and primary not in streams or primary is None and len(streams) > 1:
+    if (primary is not None and primary not in streams) or (primary is None and len(streams) > 1):
         raise InputError(
-            f"primary to name one of the streams {list(streams)[:12]}", primary,
+            f"primary to name one of the streams {list(streams)[:12]}",
+            primary,
             "declare before the first case which stream matters most",
         )
     if len(streams) == 1:
@@ -90,7 +91,8 @@ def checked_edges(
     missing = [name for name in frame.columns if name not in by_stream]
     if missing or (not isinstance(edges, Mapping) and len(frame.columns) > 1):
         raise InputError(
-            "edges as {stream: edges}, one entry per stream", f"none for {missing or 'each'}",
+            "edges as {stream: edges}, one entry per stream",
+            f"none for {missing or 'each'}",
             "make them with quantile_edges from the fit patients' values",
         )
     checked = {}
@@ -98,7 +100,8 @@ def checked_edges(
         array = np.unique(np.asarray(by_stream[name], dtype=np.float64))
         if array.ndim != 1 or not np.isfinite(array).all():
             raise InputError(
-                f"finite edges for stream {name}", "NaN or infinity",
+                f"finite edges for stream {name}",
+                "NaN or infinity",
                 "make them with quantile_edges from the fit patients' values",
             )
         checked[str(name)] = [float(edge) for edge in array]
@@ -120,7 +123,8 @@ def bags_by_site(
     names = pd.Series(list(sites), dtype=object)
     if len(names) != len(frame) or not names.map(lambda site: isinstance(site, str)).all():
         raise InputError(
-            f"one site name for each of the {len(frame)} start values", f"{len(names)} values",
+            f"one site name for each of the {len(frame)} start values",
+            f"{len(names)} values",
             "give sites as strings, in the order of the values",
         )
     kept = frame.loc[left]

@@ -44,12 +44,28 @@ class StreamWatch:
     (14, 'c1')
     """
 
-    __slots__ = ("_at_minimum", "_bags", "_bets", "_edges", "_log_threshold", "_lowest",
-                 "alarmed_at", "change_case_id", "change_point", "false_alarm", "horizon", "name")
+    __slots__ = (
+        "_at_minimum",
+        "_bags",
+        "_bets",
+        "_edges",
+        "_log_threshold",
+        "_lowest",
+        "alarmed_at",
+        "change_case_id",
+        "change_point",
+        "false_alarm",
+        "horizon",
+        "name",
+    )
 
     def __init__(
-        self, name: str, edges: Sequence[float], bags: Mapping[str, Sequence[float]],
-        false_alarm: float, horizon: int,
+        self,
+        name: str,
+        edges: Sequence[float],
+        bags: Mapping[str, Sequence[float]],
+        false_alarm: float,
+        horizon: int,
     ) -> None:
         self.name, self.false_alarm, self.horizon = name, false_alarm, horizon
         self._log_threshold = -log(false_alarm)
@@ -105,11 +121,15 @@ class StreamWatch:
     def state(self) -> dict[str, Any]:
         """Return everything needed to go on, as JSON values of fixed size."""
         return {
-            "name": self.name, "edges": self._edges, "false_alarm": self.false_alarm,
+            "name": self.name,
+            "edges": self._edges,
+            "false_alarm": self.false_alarm,
             "bags": {site: bag.counts() for site, bag in self._bags.items()},
             "bets": self._bets.state(),
-            "lowest": self._lowest, "at_minimum": self._at_minimum,
-            "change_point": self.change_point, "change_case_id": self.change_case_id,
+            "lowest": self._lowest,
+            "at_minimum": self._at_minimum,
+            "change_point": self.change_point,
+            "change_case_id": self.change_case_id,
             "alarmed_at": self.alarmed_at,
         }
 

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from segqc_conformal.calibrators.accept import AcceptCertificate, ThresholdTest
+from segqc_conformal.calibrators.accept import AcceptCertificate
 from segqc_conformal.calibrators.interval import IntervalCertificate
 from segqc_conformal.canonical_json import canonical_json, sha256_hex
 
@@ -108,10 +108,9 @@ class GateCertificate:
 def _structure(entry: dict[str, Any]) -> StructureCertificate:
     interval, accept = entry.pop("interval"), entry.pop("accept")
     del interval["promise"], accept["promise"]
-    tests = tuple(ThresholdTest(**test) for test in accept.pop("tests"))
     return StructureCertificate(
         interval=IntervalCertificate(**interval),
-        accept=AcceptCertificate(tests=tests, **accept),
+        accept=AcceptCertificate.from_dict(accept),
         grid=tuple(entry.pop("grid")),
         **entry,
     )

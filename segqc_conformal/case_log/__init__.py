@@ -1,1 +1,7 @@
-"""case_log"""
+"""Verdict to record: the case log on SQLite or PostgreSQL."""
+
+from segqc_conformal.case_log.adding import AddResult
+from segqc_conformal.case_log.log import CaseLog
+from segqc_conformal.case_log.monitoring import Event, SavedMonitor
+
+__all__ = ["AddResult", "CaseLog", "Event", "SavedMonitor"]

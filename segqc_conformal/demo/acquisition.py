@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from segqc_conformal.demo.anatomy import SPACING_MM, TISSUES, Anatomy
+from segqc_conformal.demo.anatomy import TISSUES, Anatomy
+from segqc_conformal.demo.geometry import SPACING_MM, Volume
 from segqc_conformal.demo.random_field import smooth_field
 
 __all__ = ["FAULTS", "SCANNERS", "Fault", "Scanner", "acquire", "draw_fault"]
 
-Volume = NDArray[np.float32]
 FAULTS = ("none", "motion", "noise", "bias", "low_resolution", "cropped")
 
 
@@ -117,7 +117,7 @@ def acquire(
     signal = np.array(scanner.signal, dtype=np.float32)
     signal *= 1 + 0.02 * rng.standard_normal(len(TISSUES), dtype=np.float32)
     image = np.tensordot(signal, anatomy.tissues, axes=1)
-    image *= 1 + 0.03 * smooth_field(rng, shape, (14, 17, 14))
+    image *= 1 + 0.03 * smooth_field(rng, shape, (12, 17, 12))
     image = gaussian_filter(image, [scanner.blur_mm / step for step in SPACING_MM], truncate=3.0)
     bias = scanner.bias + 0.5 * severity["bias"]
     image *= np.exp(bias * smooth_field(rng, shape, (4, 4, 4)))
@@ -144,7 +144,7 @@ def _moved(image: Volume, severity: float, rng: np.random.Generator) -> Volume:
     """Shift the patient during part of the k-space lines: ghosts along the phase direction."""
     lines = np.fft.fft(image, axis=0)
     count = image.shape[0]
-    turned = rng.random(count) < 0.15 + 0.45 * severity
+    turned = np.asarray(rng.random(count) < 0.15 + 0.45 * severity)
     turned[0] = False
     shift = (1.0 + 5.0 * severity) * rng.choice([-1.0, 1.0])
     phase = np.where(turned, np.exp(-2j * np.pi * np.fft.fftfreq(count) * shift), 1.0)

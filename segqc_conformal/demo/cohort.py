@@ -10,7 +10,8 @@ import numpy as np
 
 from segqc_conformal.case import Case
 from segqc_conformal.demo.acquisition import SCANNERS, acquire, draw_fault
-from segqc_conformal.demo.anatomy import SPACING_MM, STRUCTURES, draw_anatomy
+from segqc_conformal.demo.anatomy import STRUCTURES, draw_anatomy
+from segqc_conformal.demo.geometry import SPACING_MM
 from segqc_conformal.errors import InputError
 from segqc_conformal.patients import stable_hash
 
@@ -66,7 +67,7 @@ def generate_case(
     --------
     >>> case = generate_case(0, 3)
     >>> case.case_id, case.image.shape, sorted(np.unique(case.reference).tolist())
-    ('s0-p00003-v1', (32, 40, 32), [0, 1, 2])
+    ('s0-p00003-v1', (28, 40, 28), [0, 1, 2])
     """
     if index < 0 or visit < 1:
         raise InputError("index >= 0 and visit >= 1", (index, visit), "count patients from 0")

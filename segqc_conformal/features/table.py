@@ -118,10 +118,11 @@ def row_faults(table: pd.DataFrame, features: Sequence[str] | None = None) -> pd
     Series of str
         "" for a usable row; else expected, received and remedy in one sentence. A row is
         faulty if extraction failed, a feature is NaN or infinite, ``dice`` lies outside [0, 1],
-        or its (case, structure) stands in the table more than once.
+        or its (case, structure) stands in the table more than once (failed rows not counted).
     """
     faults = pd.Series("", index=table.index, dtype=object)
-    repeated = table.duplicated(["case_id", "structure"], keep=False)
+    extracted = table[table["failed"].isna()]
+    repeated = extracted.index[extracted.duplicated(["case_id", "structure"], keep=False)]
     faults[repeated] = (
         "expected one row per case and structure; received several; remedy: give every case an id "
         "of its own"

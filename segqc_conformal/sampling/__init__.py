@@ -1,1 +1,1 @@
-"""sampling"""
+"""Stage 1: from an image to samples, one probability tensor at a time."""

@@ -1,1 +1,1 @@
-"""uncertainty"""
+"""Stage 2: samples to maps and structure features, in one streaming pass."""

@@ -1,0 +1,174 @@
+"""NIfTI files: the only place where nibabel is touched."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import nibabel
+import numpy as np
+from numpy.typing import NDArray
+
+from segqc_conformal.case import Case
+from segqc_conformal.errors import FileFormatError, GeometryError
+
+__all__ = ["Volume", "read_case", "read_volume", "write_volume"]
+
+# Two tools that write one grid differ in the last digits of a float32 affine, in mm.
+_AFFINE_TOLERANCE_MM = 1e-3
+
+
+class Volume(NamedTuple):
+    """An array with its place in the scanner's space.
+
+    ``array`` has the file's axis order ``(x, y, z[, channels])``, ``affine`` is voxel to world in
+    mm, shape (4, 4), and ``spacing_mm`` has one entry per spatial axis.
+    """
+
+    array: NDArray[Any]
+    affine: NDArray[np.float64]
+    spacing_mm: tuple[float, ...]
+
+
+def read_volume(path: str | Path, case_id: str | None = None) -> Volume:
+    """Read one NIfTI file.
+
+    Parameters
+    ----------
+    path : path of a ``.nii`` or ``.nii.gz`` file
+    case_id : str, optional
+        Named in errors.
+
+    Returns
+    -------
+    Volume
+
+    Raises
+    ------
+    FileFormatError
+        If the file is missing, corrupt, truncated or not NIfTI.
+
+    Notes
+    -----
+    Guarantee: none.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "image.nii.gz"
+    >>> write_volume(path, np.ones((2, 3, 4), np.float32), np.diag([1.0, 1.0, 2.5, 1.0]))
+    >>> read_volume(path).spacing_mm
+    (1.0, 1.0, 2.5)
+    """
+    path = Path(path)
+    try:
+        image: Any = nibabel.load(path)
+        array = np.asanyarray(image.dataobj)
+        spatial_axes = min(array.ndim, 3)
+        spacing = tuple(float(step) for step in image.header.get_zooms()[:spatial_axes])
+        return Volume(array, np.asarray(image.affine, dtype=np.float64), spacing)
+    except FileNotFoundError:
+        raise FileFormatError(
+            "an existing NIfTI file", str(path), "check the path", case_id
+        ) from None
+    except Exception as error:  # nibabel, gzip and numpy each raise their own kinds
+        raise FileFormatError(
+            f"a readable NIfTI file in {path.name}",
+            f"{type(error).__name__}: {' '.join(str(error).split())}",
+            "copy or export the file again: it is truncated, corrupt or not NIfTI",
+            case_id,
+        ) from error
+
+
+def write_volume(path: str | Path, array: NDArray[Any], affine: NDArray[np.float64]) -> None:
+    """Write an array and its voxel-to-world matrix as NIfTI.
+
+    Parameters
+    ----------
+    path : path of a ``.nii`` or ``.nii.gz`` file
+    array : ndarray, shape ``(x, y, z)``; integers other than 8 to 32 bits are saved as int32
+    affine : ndarray, shape (4, 4), mm
+    """
+    values = array.astype(np.int32) if array.dtype in (np.int64, np.uint64, np.bool_) else array
+    image: Any = nibabel.Nifti1Image(values, affine)  # type: ignore[no-untyped-call]
+    nibabel.save(image, path)
+
+
+def read_case(
+    image: str | Path,
+    *,
+    case_id: str,
+    patient_id: str,
+    site: str = "unknown",
+    mask: str | Path | None = None,
+    reference: str | Path | None = None,
+    time: datetime | None = None,
+) -> Case:
+    """Read image, deployed mask and reference mask of a case, and compare their geometry.
+
+    Parameters
+    ----------
+    image, mask, reference : path
+        ``(x, y, z)``; a fourth axis of the image is its channels.
+    case_id, patient_id, site, time
+        As in `Case`.
+
+    Returns
+    -------
+    Case
+        With the spacing and affine of the image file.
+
+    Raises
+    ------
+    FileFormatError
+        If a file cannot be read.
+    GeometryError
+        If a mask's shape or affine is not the image's.
+
+    Notes
+    -----
+    Guarantee: none.
+    """
+    volume = read_volume(image, case_id)
+    labels = {
+        name: _read_labels(path, volume, name, case_id)
+        for name, path in (("mask", mask), ("reference", reference))
+    }
+    array = np.moveaxis(volume.array, -1, 0) if volume.array.ndim == 4 else volume.array
+    return Case(
+        np.ascontiguousarray(array),
+        case_id=case_id,
+        patient_id=patient_id,
+        site=site,
+        time=time,
+        spacing_mm=volume.spacing_mm,
+        affine=volume.affine,
+        **labels,
+    )
+
+
+def _read_labels(
+    path: str | Path | None, image: Volume, name: str, case_id: str
+) -> NDArray[Any] | None:
+    if path is None:
+        return None
+    labels = read_volume(path, case_id)
+    expected = image.array.shape[: len(image.spacing_mm)]
+    if labels.array.shape != expected:
+        raise GeometryError(
+            f"a {name} of the image's shape {expected}",
+            labels.array.shape,
+            "resample it to the image's grid",
+            case_id,
+        )
+    apart = float(np.abs(labels.affine - image.affine).max())
+    # Written so that a NaN in either affine is refused too.
+    if not apart <= _AFFINE_TOLERANCE_MM:
+        raise GeometryError(
+            f"a {name} with the image's affine",
+            f"affines that differ by up to {apart:.4g} mm",
+            "resample it to the image's grid, or repair the header",
+            case_id,
+        )
+    return labels.array

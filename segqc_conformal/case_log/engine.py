@@ -1,0 +1,85 @@
+"""Opening the database of a case log, and its transactions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
+
+from segqc_conformal.case_log.schema import METADATA
+from segqc_conformal.errors import FileFormatError, InputError
+
+__all__ = ["open_engine", "writing"]
+
+WAIT_FOR_LOCK_S = 30
+
+
+def open_engine(url: str) -> Engine:
+    """Open the database at `url`; tables that are missing are made.
+
+    Parameters
+    ----------
+    url : str
+        SQLAlchemy URL: ``sqlite:///folder/log.db`` or ``postgresql+psycopg://user@host/name``.
+
+    Returns
+    -------
+    Engine
+        SQLite runs in WAL mode with foreign keys on.
+
+    Raises
+    ------
+    InputError
+        If `url` cannot be read as one.
+    FileFormatError
+        If the database cannot be opened, or the file is none.
+    """
+    try:
+        engine = create_engine(url)
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+        raise InputError(
+            "a database URL such as sqlite:///folder/log.db",
+            url,
+            f"correct it, or install the driver it names ({error})",
+        ) from error
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    try:
+        METADATA.create_all(engine)
+    except DatabaseError as error:
+        engine.dispose()
+        raise FileFormatError(
+            "a case log that can be opened and written",
+            f"{engine.url.render_as_string(hide_password=True)}: {error.orig}",
+            "check path and permissions; if the file is damaged, restore it from a backup",
+        ) from error
+    return engine
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """Run one transaction that writes, alone: sequence numbers then follow the commits."""
+    with engine.execution_options(writes=True).begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("LOCK TABLE cases IN SHARE ROW EXCLUSIVE MODE"))
+        yield connection
+
+
+def _set_up_sqlite(connection: Any, _record: Any) -> None:
+    # Python's driver must not begin transactions by itself: `_begin_sqlite` does.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {WAIT_FOR_LOCK_S * 1000}")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A writer that takes its lock late can fail after it has read: take it at once.
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

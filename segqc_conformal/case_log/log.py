@@ -1,0 +1,292 @@
+"""The case log: what was judged, audited and noticed, in SQLite or PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self
+
+import pandas as pd
+from sqlalchemy import select
+
+from segqc_conformal.case_log import schema
+from segqc_conformal.case_log.adding import AddResult, add_cases
+from segqc_conformal.case_log.audits import (
+    answer_audit,
+    answered_audits,
+    draw_cases,
+    pending_cases,
+)
+from segqc_conformal.case_log.engine import open_engine, writing
+from segqc_conformal.case_log.monitoring import (
+    Event,
+    SavedMonitor,
+    read_cases,
+    read_state,
+    read_stream_rows,
+    write_events,
+    write_state,
+)
+from segqc_conformal.case_log.rows import check_verdicts
+from segqc_conformal.errors import InputError
+
+__all__ = ["CaseLog"]
+
+
+class CaseLog:
+    """Keep cases, verdicts, features, audits, monitor states and events; no statistics.
+
+    Parameters
+    ----------
+    url : str
+        SQLAlchemy URL: ``sqlite:///folder/log.db`` or ``postgresql+psycopg://user@host/name``.
+
+    Raises
+    ------
+    InputError
+        If `url` cannot be read as one.
+    FileFormatError
+        If the database cannot be opened, or is none.
+
+    Notes
+    -----
+    Guarantee: none statistical. Each call is one transaction; sequence numbers count 1, 2, 3, ...
+    in the order of the commits, and at most one case of a patient is no repeat. Patients that were
+    used to calibrate are not known to the log.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> verdicts = pd.DataFrame({"case_id": ["c1"], "patient_id": ["p1"], "structure": ["liver"],
+    ...     "site": ["A"], "time": [None], "predicted_dice": [0.9], "dice_low": [0.8],
+    ...     "dice_high": [1.0], "accept": [True], "accept_score": [2.0], "reason": ["certified"],
+    ...     "message": [""], "model_id": ["m"], "calibration": ["f00d"]})
+    >>> with tempfile.TemporaryDirectory() as folder, CaseLog(f"sqlite:///{folder}/l.db") as log:
+    ...     log.add(verdicts).added, log.add(verdicts).already_present
+    (('c1',), ('c1',))
+    """
+
+    def __init__(self, url: str) -> None:
+        self._engine = open_engine(url)
+
+    def __enter__(self) -> Self:
+        """Return the log itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the log."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections to the database."""
+        self._engine.dispose()
+
+    def add(self, verdicts: pd.DataFrame, features: pd.DataFrame | None = None) -> AddResult:
+        """Add judged cases; those already present stay as they are.
+
+        Parameters
+        ----------
+        verdicts : DataFrame
+            A verdict table. Its cases are numbered by time, unknown times last.
+        features : DataFrame, optional
+            A feature table with these cases; rows of others are left out. Monitors of features
+            and recalibration need it.
+
+        Returns
+        -------
+        AddResult
+
+        Raises
+        ------
+        InputError
+            If the table cannot be used, or a case id belongs to another patient; nothing is then
+            added.
+        """
+        rows = check_verdicts(verdicts)
+        if features is not None and not {"case_id", "structure"} <= set(features.columns):
+            raise InputError(
+                "a feature table with case_id and structure",
+                list(features.columns)[:12],
+                "make it with extract_features",
+            )
+        with writing(self._engine) as connection:
+            return add_cases(connection, rows, features)
+
+    def cases_after(
+        self, cursor: int = 0, calibration: str | None = None, limit: int | None = None
+    ) -> pd.DataFrame:
+        """Return the cases whose sequence number is above `cursor`, in order.
+
+        Parameters
+        ----------
+        cursor : int
+            Sequence number, >= 0.
+        calibration : str, optional
+            Only cases judged by this version.
+        limit : int, optional
+            At most so many cases.
+
+        Returns
+        -------
+        DataFrame
+            ``sequence, case_id, patient_id, site, time, model_id, calibration, repeat``.
+        """
+        with self._engine.connect() as connection:
+            return read_cases(connection, cursor, calibration, limit)
+
+    def stream_rows(
+        self, cursor: int = 0, calibration: str | None = None, limit: int | None = None
+    ) -> pd.DataFrame:
+        """Return the rows from which monitors make streams; arguments as in `cases_after`.
+
+        Returns
+        -------
+        DataFrame
+            One row per (case, structure): ``sequence, case_id, structure, accept_score, reason,
+            message`` and the logged ``feature_`` columns (NaN where there are none).
+        """
+        with self._engine.connect() as connection:
+            return read_stream_rows(connection, cursor, calibration, limit)
+
+    def monitor_state(self, name: str, calibration: str) -> SavedMonitor | None:
+        """Return the saved state of the monitor `name` of a calibration; None before the first."""
+        with self._engine.connect() as connection:
+            return read_state(connection, name, calibration)
+
+    def commit_monitor(
+        self,
+        name: str,
+        calibration: str,
+        saved: SavedMonitor,
+        *,
+        previous_cursor: int | None,
+        events: Sequence[Event] = (),
+        now: datetime,
+    ) -> None:
+        """Save state, cursor and events of a monitor in one transaction.
+
+        Parameters
+        ----------
+        name, calibration : str
+            Which monitor.
+        saved : SavedMonitor
+            State, and the last case that it contains.
+        previous_cursor : int or None
+            The cursor from which this run went on; None for a first run.
+        events : sequence of Event
+            Recorded at the time `now`.
+        now : datetime
+            Time of the run.
+
+        Raises
+        ------
+        InputError
+            If another run has gone on meanwhile; nothing is then saved.
+        """
+        with writing(self._engine) as connection:
+            write_state(connection, name, calibration, saved, previous_cursor)
+            write_events(connection, events, now)
+
+    def draw_audits(self, rate: float, secret_seed: int, *, now: datetime) -> pd.DataFrame:
+        """Draw cases to audit among all that no earlier draw has considered, whatever the decision.
+
+        Parameters
+        ----------
+        rate : float
+            Constant probability of each case, in (0, 1]; recorded with it.
+        secret_seed : int
+            With the case id it decides; keep it from those who segment.
+        now : datetime
+            Time of the draw.
+
+        Returns
+        -------
+        DataFrame
+            The cases drawn now: ``sequence, case_id, patient_id, site, time, probability,
+            drawn_at``. Repeats of a patient are never drawn.
+
+        Raises
+        ------
+        InputError
+            For a rate out of range.
+
+        Notes
+        -----
+        Guarantee: each case is considered once, and drawn with probability `rate` over the
+        choice of the secret seed, whatever its verdict.
+        """
+        with writing(self._engine) as connection:
+            drawn = draw_cases(connection, rate, secret_seed, now)
+            return pending_cases(connection, drawn)
+
+    def pending_audits(self) -> pd.DataFrame:
+        """Return the drawn cases that nobody has answered yet, as `draw_audits` does."""
+        with self._engine.connect() as connection:
+            return pending_cases(connection)
+
+    def add_audit(
+        self,
+        case_id: str,
+        dice: Mapping[str, float],
+        reference_kind: str = "expert",
+        *,
+        now: datetime,
+    ) -> None:
+        """Record what a reference mask said about a case; the same answer twice changes nothing.
+
+        Parameters
+        ----------
+        case_id : str
+            A case of the log. If it was never drawn, its probability stays null and it takes no
+            part in recalibration.
+        dice : mapping of str to float
+            Dice in [0, 1] of every structure of the case.
+        reference_kind : str
+            How the reference mask was made, for example "expert" or "edited".
+        now : datetime
+            Time of the answer.
+
+        Raises
+        ------
+        InputError
+            Naming the case: unknown, structures missing, Dice outside [0, 1], or an answer that
+            differs from the one recorded.
+        """
+        with writing(self._engine) as connection:
+            answer_audit(connection, case_id, dice, reference_kind, now)
+
+    def audited(self, since_sequence: int | None = None) -> pd.DataFrame:
+        """Return the feature table of randomly drawn, answered cases, with ``dice`` filled.
+
+        Parameters
+        ----------
+        since_sequence : int, optional
+            Only cases with a larger sequence number.
+
+        Returns
+        -------
+        DataFrame
+            A feature table, and ``sequence, calibration, probability, reference_kind``.
+        """
+        with self._engine.connect() as connection:
+            return answered_audits(connection, since_sequence or 0)
+
+    def record_event(self, kind: str, detail: Mapping[str, Any], *, now: datetime) -> None:
+        """Record that something happened; `detail` holds JSON values."""
+        with writing(self._engine) as connection:
+            write_events(connection, [Event(kind, detail)], now)
+
+    def events(self) -> pd.DataFrame:
+        """Return all events: ``number, time, kind, detail``, in order."""
+        columns = schema.events.c
+        with self._engine.connect() as connection:
+            rows = connection.execute(select(schema.events).order_by(columns.number)).fetchall()
+        frame = pd.DataFrame(rows, columns=[column.name for column in columns])
+        frame["time"] = pd.to_datetime(frame["time"], utc=True).astype("datetime64[us, UTC]")
+        return frame

@@ -1,0 +1,142 @@
+"""What monitors read and write: rows past a cursor; state and cursor together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import Connection, Select, and_, insert, select, update
+
+from segqc_conformal.case_log import schema
+from segqc_conformal.case_log.rows import expand_features, time_text
+from segqc_conformal.errors import InputError
+
+__all__ = [
+    "Event",
+    "SavedMonitor",
+    "read_cases",
+    "read_state",
+    "read_stream_rows",
+    "write_events",
+    "write_state",
+]
+
+CASES, STATE = schema.cases.c, schema.monitor_state.c
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened, to be recorded: its kind and its detail in JSON values.
+
+    Examples
+    --------
+    >>> Event("watch_alarm", {"case_id": "c17"}).kind
+    'watch_alarm'
+    """
+
+    kind: str
+    detail: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class SavedMonitor:
+    """A monitor's state and the sequence number of the last case that it contains.
+
+    Examples
+    --------
+    >>> SavedMonitor(cursor=12, state="{}").cursor
+    12
+    """
+
+    cursor: int
+    state: str
+
+
+def _past(query: Select[Any], cursor: int, calibration: str | None) -> Select[Any]:
+    query = query.where(CASES.sequence > cursor)
+    return query if calibration is None else query.where(CASES.calibration == calibration)
+
+
+def read_cases(
+    connection: Connection, cursor: int, calibration: str | None, limit: int | None
+) -> pd.DataFrame:
+    """Return the cases past `cursor` in their order, one row each."""
+    query = _past(select(schema.cases), cursor, calibration).order_by(CASES.sequence).limit(limit)
+    frame = pd.DataFrame(
+        connection.execute(query).fetchall(), columns=[column.name for column in schema.cases.c]
+    )
+    frame["time"] = pd.to_datetime(frame["time"], utc=True).astype("datetime64[us, UTC]")
+    return frame
+
+
+def read_stream_rows(
+    connection: Connection, cursor: int, calibration: str | None, limit: int | None
+) -> pd.DataFrame:
+    """Return verdict and features of the cases past `cursor`, one row per structure."""
+    chosen = _past(select(CASES.sequence), cursor, calibration)
+    chosen_cases = chosen.order_by(CASES.sequence).limit(limit).subquery()
+    verdicts, told = schema.verdicts, schema.features
+    query = select(
+        CASES.sequence,
+        CASES.case_id,
+        verdicts.c.structure,
+        verdicts.c.accept_score,
+        verdicts.c.reason,
+        verdicts.c.message,
+        told.c.features,
+    ).select_from(schema.cases)
+    query = query.join(chosen_cases, chosen_cases.c.sequence == CASES.sequence)
+    query = query.join(verdicts, verdicts.c.sequence == CASES.sequence).outerjoin(
+        told,
+        and_(told.c.sequence == CASES.sequence, told.c.structure == verdicts.c.structure),
+    )
+    rows = connection.execute(query.order_by(CASES.sequence, verdicts.c.structure)).fetchall()
+    frame = pd.DataFrame(rows, columns=[column.name for column in query.selected_columns])
+    frame["accept_score"] = frame["accept_score"].astype("float64")
+    return expand_features(frame)
+
+
+def read_state(connection: Connection, name: str, calibration: str) -> SavedMonitor | None:
+    """Return the saved monitor, or None before its first commit."""
+    query = select(STATE.cursor, STATE.state).where(
+        STATE.name == name, STATE.calibration == calibration
+    )
+    row = connection.execute(query).one_or_none()
+    return None if row is None else SavedMonitor(row.cursor, row.state)
+
+
+def write_state(
+    connection: Connection,
+    name: str,
+    calibration: str,
+    saved: SavedMonitor,
+    previous_cursor: int | None,
+) -> None:
+    """Save a monitor that went on from `previous_cursor`; refuse if another run came between."""
+    row = {"cursor": saved.cursor, "state": saved.state}
+    before = read_state(connection, name, calibration)
+    if (None if before is None else before.cursor) != previous_cursor:
+        raise InputError(
+            f"monitor {name} at cursor {previous_cursor}, where this run began",
+            None if before is None else before.cursor,
+            "another run has gone on meanwhile; run again",
+        )
+    if before is None:
+        values = {"name": name, "calibration": calibration, **row}
+        connection.execute(insert(schema.monitor_state).values(**values))
+    else:
+        here = and_(STATE.name == name, STATE.calibration == calibration)
+        connection.execute(update(schema.monitor_state).where(here).values(**row))
+
+
+def write_events(connection: Connection, events: Sequence[Event], now: datetime) -> None:
+    """Insert events at the time `now`."""
+    for event in events:
+        connection.execute(
+            insert(schema.events).values(
+                time=time_text(now), kind=event.kind, detail=dict(event.detail)
+            )
+        )

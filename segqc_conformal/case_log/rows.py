@@ -1,0 +1,155 @@
+"""Between tables and the log's rows: what comes in is checked here, once."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from segqc_conformal.errors import InputError
+from segqc_conformal.features.table import feature_columns
+
+__all__ = [
+    "VERDICT_COLUMNS",
+    "check_verdicts",
+    "expand_features",
+    "feature_rows",
+    "records",
+    "time_text",
+    "times",
+]
+
+CASE_COLUMNS = ("case_id", "patient_id", "site", "time", "model_id", "calibration")
+ROW_COLUMNS = (
+    "structure",
+    "predicted_dice",
+    "dice_low",
+    "dice_high",
+    "accept",
+    "accept_score",
+    "reason",
+    "message",
+)
+VERDICT_COLUMNS = (*CASE_COLUMNS, *ROW_COLUMNS)
+STRINGS = ("case_id", "patient_id", "site", "model_id", "calibration", "structure", "reason")
+
+
+def check_verdicts(verdicts: pd.DataFrame) -> pd.DataFrame:
+    """Check a verdict table and bring it to the log's form, in the order of time.
+
+    Parameters
+    ----------
+    verdicts : DataFrame
+        A verdict table; rows that are equal in every column count once.
+
+    Returns
+    -------
+    DataFrame
+        Columns `VERDICT_COLUMNS`; cases by time where times are known (unknown ones last), else
+        as given.
+
+    Raises
+    ------
+    InputError
+        For missing columns, ids that are not strings, or a (case, structure) that stands there
+        with two different verdicts.
+    """
+    missing = [column for column in VERDICT_COLUMNS if column not in verdicts.columns]
+    if missing:
+        raise InputError(
+            f"a verdict table with the columns {', '.join(missing)}",
+            f"columns {list(verdicts.columns)[:14]}",
+            "make it with CalibratedGate.judge",
+        )
+    rows = verdicts[list(VERDICT_COLUMNS)].reset_index(drop=True)
+    for column in STRINGS:
+        odd = rows[column][~rows[column].map(lambda value: isinstance(value, str) and value != "")]
+        if len(odd):
+            raise InputError(
+                f"non-empty strings in column {column}",
+                repr(odd.iloc[0]),
+                "read CSV files with segqc_conformal.read_table, which keeps '0012' as it is",
+            )
+    rows["time"] = times(rows["time"])
+    rows = rows.drop_duplicates()
+    twice = rows.duplicated(["case_id", "structure"])
+    facts = rows[list(CASE_COLUMNS)].drop_duplicates()
+    twofold = pd.concat(
+        [rows.loc[twice, "case_id"], facts.loc[facts.duplicated("case_id"), "case_id"]]
+    )
+    if len(twofold):
+        raise InputError(
+            "one verdict per case and structure, one patient, site and time per case",
+            "two that differ",
+            "give every case an id of its own",
+            str(twofold.iloc[0]),
+        )
+    return rows.sort_values("time", kind="stable", na_position="last", ignore_index=True)
+
+
+def feature_rows(table: pd.DataFrame, sequence_of: dict[str, int]) -> list[dict[str, Any]]:
+    """Return the rows of the features table for the cases in `sequence_of`; NaN becomes null."""
+    wanted = table[table["case_id"].isin(list(sequence_of))]
+    wanted = wanted.drop_duplicates(["case_id", "structure"])
+    names = feature_columns(table)
+    values = wanted[names].astype(np.float64).to_numpy()
+    told = records(
+        wanted.reindex(
+            columns=["case_id", "structure", "sampler_id", "schema_version", "judged", "failed"]
+        )
+    )
+    return [
+        {
+            **{str(name): value for name, value in row.items() if name != "case_id"},
+            "sequence": sequence_of[row["case_id"]],
+            "features": {
+                name: float(number) if np.isfinite(number) else None
+                for name, number in zip(names, numbers, strict=True)
+            },
+        }
+        for row, numbers in zip(told, values, strict=True)
+    ]
+
+
+def expand_features(frame: pd.DataFrame) -> pd.DataFrame:
+    """Turn the JSON column ``features`` into one float64 column per feature (null: NaN)."""
+    dicts = [cell if isinstance(cell, dict) else {} for cell in frame["features"]]
+    wide = pd.DataFrame.from_records(dicts, index=frame.index).astype(np.float64)
+    return pd.concat([frame.drop(columns="features"), wide[sorted(wide.columns)]], axis=1)
+
+
+def records(frame: pd.DataFrame) -> list[dict[Hashable, Any]]:
+    """Return rows as dicts of Python values, with None for every missing value."""
+    clean = frame.astype(object).where(frame.notna(), None)
+    return clean.to_dict("records")
+
+
+def times(column: pd.Series) -> pd.Series:
+    """Return `column` as text in UTC, of fixed width; None where unknown.
+
+    Raises
+    ------
+    InputError
+        If a time cannot be read.
+    """
+    try:
+        known = pd.to_datetime(column, utc=True, format="ISO8601")
+    except (ValueError, TypeError) as error:
+        raise InputError("ISO 8601 times", error, "write them as 2026-11-23T08:00Z") from error
+    texts = [None if pd.isna(each) else time_text(each.to_pydatetime(warn=False)) for each in known]
+    return pd.Series(texts, index=column.index, dtype=object)
+
+
+def time_text(time: datetime) -> str:
+    """Return `time` as UTC text of fixed width; without a time zone it is taken as UTC.
+
+    Examples
+    --------
+    >>> time_text(datetime(2026, 11, 23, 8))
+    '2026-11-23T08:00:00.000000Z'
+    """
+    aware = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    return aware.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

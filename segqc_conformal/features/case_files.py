@@ -1,0 +1,69 @@
+"""A case whose image and masks are files, read only when its turn comes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from segqc_conformal.case import Case
+
+__all__ = ["CaseFiles"]
+
+
+@dataclass(frozen=True)
+class CaseFiles:
+    """Where a case lies on disk; a batch of these holds one image in memory at a time.
+
+    Parameters
+    ----------
+    case_id, patient_id, site : str
+        As in `Case`.
+    image : path
+        NIfTI, ``(x, y, z)`` or ``(x, y, z, channels)``.
+    mask : path, optional
+        The deployed mask on the image's grid.
+    reference : path, optional
+        The reference mask on the image's grid.
+    time : datetime, optional
+        When the image was acquired.
+
+    Notes
+    -----
+    Guarantee: none.
+
+    Examples
+    --------
+    >>> CaseFiles("c17", "p9", "A", "c17.nii.gz").mask is None
+    True
+    """
+
+    case_id: str
+    patient_id: str
+    site: str
+    image: str | Path
+    mask: str | Path | None = None
+    reference: str | Path | None = None
+    time: datetime | None = None
+
+    def load(self) -> Case:
+        """Read the files and compare their geometry.
+
+        Raises
+        ------
+        FileFormatError
+            If a file is missing, corrupt, truncated or not NIfTI.
+        GeometryError
+            If shape or affine of image, mask and reference mask disagree.
+        """
+        from segqc_conformal.adapters.nifti import read_case
+
+        return read_case(
+            self.image,
+            case_id=self.case_id,
+            patient_id=self.patient_id,
+            site=self.site,
+            mask=self.mask,
+            reference=self.reference,
+            time=self.time,
+        )

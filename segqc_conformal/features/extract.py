@@ -1,0 +1,169 @@
+"""From cases to the feature table: the loop over a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sized
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from segqc_conformal.case import Case, check_structures
+from segqc_conformal.errors import InputError, SegqcError
+from segqc_conformal.features.case_features import (
+    Postprocess,
+    Row,
+    accumulate_case,
+    case_rows,
+    failed_rows,
+    row_identity,
+)
+from segqc_conformal.features.case_files import CaseFiles
+from segqc_conformal.features.resume import read_finished, resume_key, write_finished
+from segqc_conformal.features.table import check_feature_table
+from segqc_conformal.sampling.predictor import Predictor
+from segqc_conformal.sampling.sampler import Sampler
+
+__all__ = ["extract_features"]
+
+
+def extract_features(
+    cases: Iterable[Case | CaseFiles],
+    predictor: Predictor | None,
+    sampler: Sampler,
+    *,
+    structures: Mapping[str, int],
+    postprocess: Postprocess | None = None,
+    resume_folder: str | Path | None = None,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Extract the feature table of a batch of cases.
+
+    Parameters
+    ----------
+    cases : iterable of Case or CaseFiles
+        Read one at a time. A case id that comes again is a failed row.
+    predictor : Predictor, optional
+        None for `DeepEnsemble` and `StoredSamples`.
+    sampler : Sampler
+    structures : mapping of str to int
+        Structure name -> label.
+    postprocess : callable, optional
+        ``label_map -> label_map``, applied to the fused mask where a case has no deployed mask.
+    resume_folder : path, optional
+        Finished cases are kept there, one small file each, and not computed again; failed ones
+        are tried again.
+    progress : bool
+        Show a progress bar on standard error.
+
+    Returns
+    -------
+    DataFrame
+        The feature table: one row per case and structure. A case that fails has ``failed`` = why
+        and NaN features, and does not stop the batch. ``judged`` is "deployed" where the case has
+        a mask of its own, else "fused".
+
+    Raises
+    ------
+    InputError
+        If there is no case, or something that is neither Case nor CaseFiles.
+    SamplingError
+        If the sampler cannot work with this predictor at all.
+
+    Notes
+    -----
+    Guarantee: every case that goes in comes out; the model and the caller's random state are left
+    as found.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from segqc_conformal.sampling.single_pass import SinglePass
+    >>> model = Predictor(lambda x: x, activation="sigmoid", model_id="identity")
+    >>> case = Case(np.array([-4.0, 4.0, 4.0]), case_id="c17", patient_id="p9",
+    ...             reference=np.array([0, 1, 0]))
+    >>> table = extract_features([case], model, SinglePass(), structures={"lesion": 1},
+    ...                          progress=False)
+    >>> table[["dice", "feature_soft_dice_confidence"]].round(3).to_numpy().tolist()
+    [[0.667, 0.986]]
+    """
+    extraction = _Extraction(
+        predictor,
+        sampler,
+        check_structures(structures),
+        postprocess,
+        row_identity(predictor, sampler),
+        Path(resume_folder) if resume_folder else None,
+    )
+    rows: list[Row] = []
+    seen: set[str] = set()
+    with _progress_bar(progress) as bar:
+        total = len(cases) if isinstance(cases, Sized) else None
+        for case in bar.track(cases, total=total, description="extract"):
+            if not isinstance(case, Case | CaseFiles):
+                raise InputError("cases as Case or CaseFiles", type(case).__name__, "build them")
+            rows += extraction.rows(case, repeated=case.case_id in seen)
+            seen.add(case.case_id)
+    if not rows:
+        raise InputError("at least one case", "none", "check the list of cases")
+    return check_feature_table(pd.DataFrame(rows))
+
+
+@dataclass(frozen=True)
+class _Extraction:
+    """What stays the same over a batch."""
+
+    predictor: Predictor | None
+    sampler: Sampler
+    structures: dict[str, int]
+    postprocess: Postprocess | None
+    identity: dict[str, str]
+    resume_folder: Path | None
+
+    def rows(self, case: Case | CaseFiles, repeated: bool) -> list[Row]:
+        if repeated:
+            error = InputError(
+                "one case per case_id",
+                "this case_id again",
+                "give every case an id of its own",
+                case.case_id,
+            )
+            return failed_rows(case, str(error), self.structures, self.identity)
+        try:
+            if self.resume_folder is None:
+                return self._computed(case)
+            return self._finished(case, self.resume_folder)
+        except SegqcError as error:
+            return failed_rows(case, str(error), self.structures, self.identity)
+        except Exception as error:  # whatever a user's model raises concerns this case only
+            why = f"case {case.case_id}: {type(error).__name__}: {' '.join(str(error).split())}"
+            return failed_rows(case, why, self.structures, self.identity)
+
+    def _finished(self, case: Case | CaseFiles, folder: Path) -> list[Row]:
+        name = getattr(self.postprocess, "__qualname__", type(self.postprocess).__name__)
+        key = resume_key(case, self.structures, {**self.identity, "postprocess": name})
+        rows = read_finished(folder, key)
+        if rows is None:
+            rows = self._computed(case)
+            write_finished(folder, key, rows)
+        return rows
+
+    def _computed(self, case: Case | CaseFiles) -> list[Row]:
+        loaded = case.load() if isinstance(case, CaseFiles) else case
+        accumulated = accumulate_case(
+            loaded, self.predictor, self.sampler, self.structures, self.postprocess
+        )
+        return case_rows(loaded, accumulated, self.structures, self.identity)
+
+
+def _progress_bar(shown: bool) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        disable=not shown,
+    )

@@ -1,0 +1,90 @@
+"""Finished cases on disk, so that an interrupted extraction goes on where it stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from segqc_conformal.canonical_json import canonical_json, sha256_hex
+from segqc_conformal.case import Case
+
+__all__ = ["read_finished", "resume_key", "write_finished"]
+
+_PARTS = ("image", "mask", "reference")
+
+
+def resume_key(case: Any, structures: Mapping[str, int], settings: Mapping[str, str]) -> str:
+    """Hash everything a case's rows depend on, as far as it can be seen.
+
+    Parameters
+    ----------
+    case : Case or CaseFiles
+        Arrays enter by their bytes, files by path, size and time of change.
+    structures : mapping of str to int
+    settings : mapping of str to str
+        Identity of model, sampler and schema, and the name of the post-processing.
+
+    Returns
+    -------
+    str
+        64 hex digits.
+
+    Notes
+    -----
+    Guarantee: none; what a post-processing function does is not hashed, only its name.
+
+    Examples
+    --------
+    >>> case = Case(np.zeros(3), case_id="c17", patient_id="p9")
+    >>> len(resume_key(case, {"lesion": 1}, {"model_id": "m"}))
+    64
+    """
+    return sha256_hex(
+        canonical_json(
+            {
+                "case": [case.case_id, case.patient_id, case.site, str(case.time)],
+                "content": {name: _fingerprint(getattr(case, name)) for name in _PARTS},
+                "spacing": list(case.spacing) if isinstance(case, Case) else None,
+                "structures": dict(structures),
+                "settings": dict(settings),
+            }
+        ).encode()
+    )
+
+
+def _fingerprint(part: Any) -> str | None:
+    if part is None:
+        return None
+    if isinstance(part, np.ndarray):
+        return sha256_hex(f"{part.dtype}{part.shape}".encode() + part.tobytes())
+    path = Path(part)
+    if not path.exists():
+        return f"{path} is missing"
+    stat = path.stat()
+    return f"{path.resolve()}:{stat.st_size}:{stat.st_mtime_ns}"
+
+
+def read_finished(folder: Path, key: str) -> list[dict[str, Any]] | None:
+    """Return the rows of a finished case; None if there are none or the file is damaged."""
+    try:
+        rows = json.loads((folder / f"{key}.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    whole = isinstance(rows, list) and rows and all(isinstance(row, dict) for row in rows)
+    return rows if whole else None
+
+
+def write_finished(folder: Path, key: str, rows: list[dict[str, Any]]) -> None:
+    """Write the rows of a finished case; the file appears whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=folder, prefix=".", suffix=".tmp")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        # Not the canonical form: the order of the keys is the order of the table's columns.
+        json.dump(rows, file, allow_nan=False)
+    Path(temporary).replace(folder / f"{key}.json")

@@ -1,0 +1,185 @@
+"""What a gate promises, and what it does not, in words for a clinician."""
+
+from __future__ import annotations
+
+from html import escape
+
+import pandas as pd
+from scipy.stats import spearmanr
+
+from segqc_conformal.gate import CalibratedGate
+from segqc_conformal.reports.page import Section, notice, number, paragraph, percent, table
+from segqc_conformal.reports.shown_cases import ShownCases, structures_in_order
+
+__all__ = [
+    "display_name", "key_numbers", "limits", "promises", "rank_correlation", "summary",
+]
+
+SIGNAL_LEVEL = 0.05
+
+
+def display_name(structure: str) -> str:
+    """Return a structure's name as a person reads it.
+
+    Examples
+    --------
+    >>> display_name("whole_case"), display_name("anterior")
+    ('Whole case', 'anterior')
+    """
+    return "Whole case" if structure == "whole_case" else structure
+
+
+def summary(gate: CalibratedGate, cases: ShownCases) -> Section:
+    """Say in a few sentences what this gate can do."""
+    settings = gate.certificate.settings
+    name = structures_in_order(gate)[0]
+    certificate = gate.certificate.structures[name]
+    rows = cases.of(name)
+    whose = "evaluation" if cases.evaluated else "calibration"
+    if certificate.accept.threshold is None:
+        decision = notice(certificate.accept.promise, "caution")
+    else:
+        accepted = rows[rows["accept"]]
+        bad = int((accepted["dice"] <= settings["dice_threshold"]).sum())
+        decision = notice(
+            f"Masks can pass without a human where the gate accepts them. Of {len(rows)} {whose} "
+            f"patients it accepts {len(accepted)} ({percent(rows['accept'].mean())}); of "
+            f"these, {bad} with Dice ≤ {settings['dice_threshold']:g}. All others are referred.",
+            "good",
+        )
+    text = paragraph(cases.source, "note") if len(rows) else ""
+    return Section("In short", decision + _width_and_signal(gate, rows) + text)
+
+
+def _width_and_signal(gate: CalibratedGate, rows: pd.DataFrame) -> str:
+    aim = percent(1 - gate.certificate.settings["miscoverage"])
+    if rows.empty:
+        return paragraph("There are no labelled patients to calibrate on: every interval is [0, 1].")
+    width = (rows["dice_high"] - rows["dice_low"]).mean()
+    interval = (
+        f"Each mask gets a predicted Dice and an interval meant to hold the true Dice in at least "
+        f"{aim} of patients; on these patients it is {number(width)} wide on average (0 is "
+        "certain, 1 says nothing)."
+    )
+    known = rows[rows["predicted_dice"].notna()]
+    correlation, p_value = rank_correlation(known["predicted_dice"], known["dice"])
+    if p_value <= SIGNAL_LEVEL:
+        return paragraph(f"{interval} Rank correlation of predicted and true Dice: "
+                         f"{number(correlation)} (1 is perfect).")
+    return paragraph(interval) + notice(
+        f"Uninformative signal: on these {len(known)} patients the predicted Dice does not rank "
+        f"masks better than chance (rank correlation {number(correlation)}). The intervals still "
+        "hold, but are about as wide as without any uncertainty; few or no cases can pass.",
+        "caution",
+    )
+
+
+def rank_correlation(predicted: pd.Series, dice: pd.Series) -> tuple[float, float]:
+    """Return Spearman's correlation and the p-value of "no better than chance".
+
+    Notes
+    -----
+    Guarantee: none. Undefined for constant values or fewer than 3 cases: NaN and 1.
+
+    Examples
+    --------
+    >>> rank_correlation(pd.Series([1.0, 1.0, 1.0]), pd.Series([0.1, 0.2, 0.3]))
+    (nan, 1.0)
+    """
+    if len(dice) < 3 or predicted.nunique() < 2 or dice.nunique() < 2:
+        return float("nan"), 1.0
+    result = spearmanr(predicted, dice, alternative="greater")
+    return float(result.statistic), float(result.pvalue)
+
+
+def promises(gate: CalibratedGate) -> Section:
+    """Return each certificate's promises word for word."""
+    parts = []
+    for name in structures_in_order(gate):
+        entry = gate.certificate.structures[name]
+        certified = entry.accept.threshold is not None
+        parts.append(
+            f"<h3>{escape(display_name(name))}</h3>{paragraph(entry.interval.promise)}"
+            f"{notice(entry.accept.promise, 'good' if certified else 'caution')}"
+        )
+    whole = paragraph(
+        "Only the whole-case verdict says that a case may pass: accepting its structures one by "
+        "one carries no promise for the case. Each promise holds by itself, not all at once.",
+        "note",
+    )
+    return Section("What is promised", "".join(parts) + whole)
+
+
+def limits(gate: CalibratedGate) -> Section:
+    """State intended use and limits."""
+    settings = gate.certificate.settings
+    identity = gate.certificate.identity
+    judged = (
+        "the mask the hospital releases" if identity["judged"] == "deployed"
+        else "the mask fused from the model's samples"
+    )
+    use = paragraph(
+        f"Intended use: to decide which masks of model {identity['model_id'][:24]} a person must "
+        f"look at. What is judged is {judged}. Research software, not a medical device: it does "
+        "not replace clinical judgement."
+    )
+    points = (
+        "The promises speak of the average over patients, not of a single case, and not of a group "
+        "(a site, a scanner, a disease) on its own.",
+        "The interval's promise is averaged over accepted and referred cases; among accepted cases "
+        "alone it may hit less often.",
+        "They hold while new patients resemble the calibration patients: same population, "
+        "scanners, model and post-processing. After a change they are void until recalibrated; "
+        "the monitors watch for that.",
+        "The accepted cases of one batch or quarter can hold more bad masks than tolerated; the "
+        "bound is on the long run.",
+        f"Referred to a human are cases below the certified threshold, cases whose predicted mask "
+        "is empty, cases of a structure that was not calibrated, cases that could not be read or "
+        "judged, and every case where nothing can be certified.",
+        f"“Bad” means Dice ≤ {settings['dice_threshold']:g} against the reference mask. Dice is "
+        "not clinical harm: small structures lose Dice quickly, large ones hide local errors.",
+    )
+    items = "".join(f"<li>{escape(point)}</li>" for point in points)
+    return Section("Intended use and limits", f"{use}<ul>{items}</ul>")
+
+
+def key_numbers(gate: CalibratedGate, cases: ShownCases) -> Section:
+    """Return the numbers of each certificate in one table."""
+    whose = "evaluation" if cases.evaluated else "calibration"
+    rows = []
+    for name in structures_in_order(gate):
+        entry, shown = gate.certificate.structures[name], cases.of(name)
+        accepted = shown[shown["accept"]]
+        bad = int((accepted["dice"] <= entry.accept.dice_threshold).sum())
+        rows.append((
+            display_name(name),
+            entry.accept.patients,
+            "none: [0, 1]" if entry.interval.quantile is None else number(entry.interval.quantile),
+            number((shown["dice_high"] - shown["dice_low"]).mean()),
+            "none" if entry.accept.threshold is None else number(entry.accept.threshold),
+            percent(shown["accept"].mean()),
+            f"{bad} of {len(accepted)}",
+            percent(entry.certify_chance),
+            _needed(entry.accept.patients_needed),
+            entry.patients_empty,
+        ))
+    head = (
+        "structure", "calibration patients", "quantile (in scales)", "mean width",
+        "accept-score threshold", "share accepted", "bad among accepted", "P(certify)",
+        "more patients needed", "empty predictions",
+    )
+    explain = paragraph(
+        f"Width, share accepted and bad among accepted are counted on the {whose} patients. "
+        "P(certify) is the chance, estimated on the fit patients beforehand, that a calibration of "
+        "this size certifies anything: a certificate that was unlikely is more often a wrong one. "
+        "The accept score is how far the predicted Dice lies above the Dice threshold, in units of "
+        "its expected error.",
+        "note",
+    )
+    return Section("Key numbers", table(head, rows) + explain)
+
+
+def _needed(patients: int | None) -> str:
+    if patients == 0:
+        return "certified"
+    return "no number would do" if patients is None else f"about {patients}"

@@ -1,0 +1,143 @@
+"""The labelled cases a report shows: evaluation cases, or the calibration cases themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from segqc_conformal.errors import InputError
+from segqc_conformal.gate import CalibratedGate
+from segqc_conformal.patients import first_case_of_each_patient
+
+__all__ = ["ShownCases", "shown_cases", "structures_in_order"]
+
+COLUMNS = (
+    "case_id", "structure", "site", "predicted_dice", "dice_low", "dice_high", "accept",
+    "accept_score", "reason", "dice",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class ShownCases:
+    """Labelled cases of a report, with where they come from.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        ``case_id, structure, site, predicted_dice, dice_low, dice_high, accept, accept_score,
+        reason, dice`` and ``covered``; one row per case and structure, one case per patient.
+    evaluated : bool
+        True: they neither fitted nor calibrated. False: they are the calibration cases.
+    """
+
+    rows: pd.DataFrame
+    evaluated: bool
+
+    @property
+    def source(self) -> str:
+        """What the cases are, in one sentence for a person."""
+        if self.evaluated:
+            return (
+                "Shown are evaluation cases: labelled, one per patient, and used neither to fit "
+                "nor to calibrate."
+            )
+        return (
+            "No evaluation cases were given. Shown are the calibration cases themselves, by number "
+            "only: the interval was set on them, so its share of hits here is fixed by "
+            "construction and proves nothing. Give evaluation cases for an independent look."
+        )
+
+    def of(self, structure: str) -> pd.DataFrame:
+        """Return the rows of one structure."""
+        return self.rows[self.rows["structure"] == structure]
+
+
+def shown_cases(gate: CalibratedGate, evaluation: pd.DataFrame | None = None) -> ShownCases:
+    """Choose and check the labelled cases that a report shows.
+
+    Parameters
+    ----------
+    gate : CalibratedGate
+    evaluation : DataFrame, optional
+        Verdict table of `gate` with a column ``dice``; rows without ``dice`` are left out, and of
+        a patient with several cases one is kept. A missing ``dice`` of a whole case is that of
+        its worst structure. None: the calibration cases of the profile.
+
+    Returns
+    -------
+    ShownCases
+
+    Raises
+    ------
+    InputError
+        If a column is missing, or the verdicts are another gate's.
+
+    Notes
+    -----
+    Guarantee: none. That the evaluation cases are independent is the caller's word.
+    """
+    if evaluation is None or evaluation.empty:
+        return ShownCases(_with_covered(_calibration_rows(gate)), evaluated=False)
+    missing = [name for name in (*COLUMNS, "calibration") if name not in evaluation]
+    if missing:
+        raise InputError(
+            "a verdict table joined with dice", f"no columns {missing}",
+            "merge gate.judge(table) with the table's dice on case_id and structure",
+        )
+    others = sorted(set(evaluation["calibration"]) - {gate.id})
+    if others:
+        raise InputError(
+            f"verdicts of version {gate.id[:12]}", f"verdicts of {[name[:12] for name in others]}",
+            "judge the evaluation cases with the gate of this report",
+        )
+    evaluation = evaluation.assign(dice=_with_whole_case_dice(evaluation))
+    labelled = evaluation[evaluation["dice"].notna()]
+    if "patient_id" in labelled:
+        seed = int(gate.certificate.settings["seed"])
+        labelled = labelled[labelled["case_id"].isin(first_case_of_each_patient(labelled, seed))]
+    return ShownCases(_with_covered(labelled[list(COLUMNS)]), evaluated=True)
+
+
+def _with_whole_case_dice(rows: pd.DataFrame) -> pd.Series:
+    whole = rows["structure"] == "whole_case"
+    by_case = rows[~whole].groupby("case_id")["dice"]
+    # unknown if one structure's is
+    worst = by_case.min().where(by_case.count() == by_case.size())
+    return rows["dice"].fillna(rows["case_id"].map(worst).where(whole))
+
+
+def structures_in_order(gate: CalibratedGate) -> list[str]:
+    """Return the names of the certificates, the whole case first: it decides for the case."""
+    names = list(gate.certificate.structures)
+    return sorted(names, key=lambda name: (name != "whole_case", names.index(name)))
+
+
+def _calibration_rows(gate: CalibratedGate) -> pd.DataFrame:
+    profile = gate.profile[gate.profile["role"] == "calibration"]
+    parts = []
+    for name, certificate in gate.certificate.structures.items():
+        rows = profile[profile["structure"] == name]
+        known = rows["predicted_dice"].notna()
+        low, high = certificate.interval.interval(
+            rows.loc[known, "predicted_dice"], rows.loc[known, "scale"]
+        )
+        accept = certificate.accept.accept(rows["accept_score"])
+        bounds = pd.DataFrame({"dice_low": low, "dice_high": high}, index=rows.index[known])
+        refused = (
+            "cannot_certify" if certificate.accept.threshold is None else "below_threshold"
+        )
+        reason = np.where(known, refused, "empty_prediction")
+        parts.append(
+            rows.join(bounds).fillna({"dice_low": 0.0, "dice_high": 1.0}).assign(
+                case_id=[f"calibration case {case}" for case in rows["case"]],
+                accept=accept, reason=np.where(accept, "certified", reason),
+            )[list(COLUMNS)]
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def _with_covered(rows: pd.DataFrame) -> pd.DataFrame:
+    inside = (rows["dice"] >= rows["dice_low"]) & (rows["dice"] <= rows["dice_high"])
+    return rows.assign(covered=inside).reset_index(drop=True)

@@ -1,0 +1,112 @@
+"""The checks every probability map passes once, wherever it comes from."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from segqc_conformal.errors import GeometryError, InputError
+
+__all__ = ["check_probabilities"]
+
+# Rounding to half precision moves a sum of probabilities by more than float32 does.
+_TOLERANCE = {torch.float16: 2e-3, torch.bfloat16: 2e-2}
+
+
+def check_probabilities(
+    probabilities: Tensor,
+    spatial_shape: tuple[int, ...] | None = None,
+    *,
+    exclusive: bool = True,
+    case_id: str | None = None,
+) -> Tensor:
+    """Check a probability map and return it, rounding errors outside [0, 1] cut off.
+
+    Parameters
+    ----------
+    probabilities : Tensor of any float dtype, shape ``(classes, *spatial)``
+        One channel means a binary structure.
+    spatial_shape : tuple of int, optional
+        The image's grid; None: not compared.
+    exclusive : bool
+        Whether several channels must sum to 1 in every voxel (within 1e-3; 2e-3 for float16,
+        2e-2 for bfloat16).
+    case_id : str, optional
+        Named in errors.
+
+    Returns
+    -------
+    Tensor
+        The input, unchanged where it lies within [0, 1].
+
+    Raises
+    ------
+    InputError
+        For NaN or infinity, values outside [0, 1], or exclusive classes that do not sum to 1.
+    GeometryError
+        If the grid is not the image's.
+
+    Notes
+    -----
+    Guarantee: none.
+
+    Examples
+    --------
+    >>> check_probabilities(torch.tensor([[0.25], [0.75]]), (1,)).tolist()
+    [[0.25], [0.75]]
+    """
+    if not probabilities.is_floating_point() or probabilities.ndim < 2:
+        raise InputError(
+            "floating-point probabilities of shape (classes, *spatial)",
+            f"dtype {probabilities.dtype} and shape {tuple(probabilities.shape)}",
+            "give probabilities with the classes first, not a label map",
+            case_id,
+        )
+    if spatial_shape is not None and tuple(probabilities.shape[1:]) != spatial_shape:
+        raise GeometryError(
+            f"probabilities on the image's grid {spatial_shape}",
+            f"grid {tuple(probabilities.shape[1:])}",
+            "give Predictor an `invert` that undoes `preprocess` (crop, padding, resampling)",
+            case_id,
+        )
+    if probabilities.numel() == 0:
+        raise InputError("at least one voxel and class", tuple(probabilities.shape), "check it")
+    tolerance = _TOLERANCE.get(probabilities.dtype, 1e-3)
+    low, high = (bound.item() for bound in torch.aminmax(probabilities))
+    _check_range(low, high, tolerance, case_id)
+    if exclusive and probabilities.shape[0] > 1:
+        _check_sum(probabilities, tolerance, case_id)
+    return probabilities.clamp(0.0, 1.0) if low < 0.0 or high > 1.0 else probabilities
+
+
+def _check_range(low: float, high: float, tolerance: float, case_id: str | None) -> None:
+    # Comparisons with NaN are false, so this form refuses NaN too.
+    if low >= -tolerance and high <= 1.0 + tolerance:
+        return
+    if low != low or high != high or abs(low) == float("inf") or high == float("inf"):
+        raise InputError(
+            "finite probabilities",
+            "NaN or infinity",
+            "check the image's intensities and the model's weights",
+            case_id,
+        )
+    raise InputError(
+        "probabilities in [0, 1]",
+        f"values from {low:.6g} to {high:.6g}",
+        "say which activation the model's output needs: Predictor(activation='softmax')",
+        case_id,
+    )
+
+
+def _check_sum(probabilities: Tensor, tolerance: float, case_id: str | None) -> None:
+    total = probabilities.sum(dim=0, dtype=torch.float32)
+    low, high = (bound.item() for bound in torch.aminmax(total))
+    if low < 1.0 - tolerance or high > 1.0 + tolerance:
+        raise InputError(
+            f"exclusive classes that sum to 1 within {tolerance:g} in every voxel",
+            f"sums from {low:.6g} to {high:.6g}",
+            "overlapping regions are not supported here: pass each region on its own as one "
+            "channel; if the classes are exclusive, use activation='softmax', and let `invert` "
+            "pad with background = 1",
+            case_id,
+        )
