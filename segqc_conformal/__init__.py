@@ -1,1 +1,107 @@
-"""Conformal promises about segmentation quality."""
+"""Around a deployed segmentation model: how good is this mask, may it pass, does that still hold?
+
+The walk, one stage after the other: image -> samples (`sampling`) -> maps (`uncertainty`) ->
+features (`features`) -> quality (`quality`) -> promise (`calibrators`) -> verdict (`gate`) ->
+record (`case_log`) -> alarm (`monitors`) -> new promise (`recalibration`).
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from segqc_conformal.case import Case
+    from segqc_conformal.case_log import CaseLog
+    from segqc_conformal.errors import (
+        CalibrationError,
+        FileFormatError,
+        GeometryError,
+        IdentityError,
+        InputError,
+        SamplingError,
+        SegqcError,
+        TamperedError,
+    )
+    from segqc_conformal.features.case_files import CaseFiles
+    from segqc_conformal.features.extract import extract_features
+    from segqc_conformal.features.table import read_table, write_table
+    from segqc_conformal.gate import CalibratedGate
+    from segqc_conformal.judged_model import JudgedModel, Verdict
+    from segqc_conformal.quality_gate import QualityGate
+    from segqc_conformal.recalibration import recalibrate, rollback, status
+    from segqc_conformal.sampling.deep_ensemble import DeepEnsemble
+    from segqc_conformal.sampling.mc_dropout import MCDropout
+    from segqc_conformal.sampling.predictor import Predictor
+    from segqc_conformal.sampling.single_pass import SinglePass
+    from segqc_conformal.sampling.stored_samples import StoredSamples
+    from segqc_conformal.uncertainty.accumulator import UncertaintyAccumulator
+
+_HOME = {
+    "CalibratedGate": "gate",
+    "CalibrationError": "errors",
+    "Case": "case",
+    "CaseFiles": "features.case_files",
+    "CaseLog": "case_log",
+    "DeepEnsemble": "sampling.deep_ensemble",
+    "FileFormatError": "errors",
+    "GeometryError": "errors",
+    "IdentityError": "errors",
+    "InputError": "errors",
+    "JudgedModel": "judged_model",
+    "MCDropout": "sampling.mc_dropout",
+    "Predictor": "sampling.predictor",
+    "QualityGate": "quality_gate",
+    "SamplingError": "errors",
+    "SegqcError": "errors",
+    "SinglePass": "sampling.single_pass",
+    "StoredSamples": "sampling.stored_samples",
+    "TamperedError": "errors",
+    "UncertaintyAccumulator": "uncertainty.accumulator",
+    "Verdict": "judged_model",
+    "extract_features": "features.extract",
+    "read_table": "features.table",
+    "recalibrate": "recalibration",
+    "rollback": "recalibration",
+    "status": "recalibration",
+    "write_table": "features.table",
+}
+
+__all__ = [
+    "CalibratedGate",
+    "CalibrationError",
+    "Case",
+    "CaseFiles",
+    "CaseLog",
+    "DeepEnsemble",
+    "FileFormatError",
+    "GeometryError",
+    "IdentityError",
+    "InputError",
+    "JudgedModel",
+    "MCDropout",
+    "Predictor",
+    "QualityGate",
+    "SamplingError",
+    "SegqcError",
+    "SinglePass",
+    "StoredSamples",
+    "TamperedError",
+    "UncertaintyAccumulator",
+    "Verdict",
+    "extract_features",
+    "read_table",
+    "recalibrate",
+    "rollback",
+    "status",
+    "write_table",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # torch, monai and scikit-learn load where a name that needs them is first used
+    if name not in _HOME:
+        raise AttributeError(f"module 'segqc_conformal' has no attribute {name!r}")
+    return getattr(import_module(f"segqc_conformal.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from segqc_conformal.adapters.skops_store import dump_models
@@ -23,13 +25,14 @@ from segqc_conformal.quality.predictor import FittedQuality
 if TYPE_CHECKING:
     from segqc_conformal.quality_gate import QualityGate
 
-__all__ = ["certified_gate", "hashed_patients", "labelled_rows", "one_case_each"]
+__all__ = ["certified_gate", "hashed_patients", "labelled_rows", "likely_outcomes", "one_case_each"]
 
 LIBRARIES = ("segqc-conformal", "numpy", "pandas", "scikit-learn", "scipy", "skops")
 PROFILE_COLUMNS = (
     "role", "case", "structure", "site", "time", "predicted_dice", "scale", "accept_score", "dice",
 )
 LEFT_OUT_SHOWN = 20
+RESAMPLINGS = 200
 
 
 def labelled_rows(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:
@@ -175,6 +178,31 @@ def _certify_chance(
     return certification_chance(
         patients, float(accepted.mean()), error, settings.tolerated_error, settings.confidence
     )
+
+
+def likely_outcomes(
+    settings: QualityGate, tuning: pd.DataFrame, patients: int, tolerated_errors: Sequence[float]
+) -> list[dict[str, float]]:
+    """Resample scored fit patients of one structure to see what a calibration would bring."""
+    rng = np.random.default_rng(settings.seed)
+    scores, dice = tuning["accept_score"].to_numpy(), tuning["dice"].to_numpy()
+    outcomes = []
+    for risk in tolerated_errors:
+        grid = accept_grid(scores, patients, risk, settings.confidence)
+        accept = AcceptThreshold(settings.dice_threshold, risk, settings.confidence)
+        shares = []
+        for _ in range(RESAMPLINGS):
+            drawn = rng.integers(0, len(scores), patients)
+            certificate = accept.calibrate(scores[drawn], dice[drawn], grid)
+            shares.append(certificate.accept(scores).mean())
+        outcomes.append(
+            {
+                "tolerated_error": risk,
+                "p_certify": float(np.mean(np.array(shares) > 0)),
+                "share_accepted": float(np.mean(shares)),
+            }
+        )
+    return outcomes
 
 
 def _profile(tuning: pd.DataFrame, calibration: pd.DataFrame) -> pd.DataFrame:

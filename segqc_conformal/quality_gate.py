@@ -13,13 +13,14 @@ from segqc_conformal.certification import (
     certified_gate,
     hashed_patients,
     labelled_rows,
+    likely_outcomes,
     one_case_each,
 )
 from segqc_conformal.errors import InputError
 from segqc_conformal.features.table import one_identity
 from segqc_conformal.gate import CalibratedGate, empty_prediction, score_rows, with_scores
 from segqc_conformal.patients import split_patients
-from segqc_conformal.quality.predictor import fit_quality
+from segqc_conformal.quality.predictor import FittedQuality, fit_quality
 
 __all__ = ["QualityGate"]
 
@@ -109,23 +110,74 @@ class QualityGate:
         identity = one_identity(labelled)
         structures = tuple(sorted(labelled["structure"].unique()))
         fit, calibration = self._split(labelled, fit_patients)
-        seen = fit[~empty_prediction(fit)]
-        quality, out_of_fold = fit_quality(
-            seen, miscoverage=self.miscoverage, candidates=candidates, seed=self.seed,
-            progress=progress,
-        )
-        tuning = with_scores(fit, out_of_fold, structures, self.dice_threshold)
+        quality, tuning = self._fit(fit, structures, candidates, progress)
         scored = score_rows(calibration, quality, structures, self.dice_threshold)
         return certified_gate(
             self,
             quality,
-            one_case_each(tuning, self.seed),
+            tuning,
             one_case_each(scored, self.seed),
             structures,
             identity=identity,
             left_out=left_out,
             lineage={"parent": None, "fit_patients": hashed_patients(fit)},
         )
+
+    def explore(
+        self,
+        table: pd.DataFrame,
+        fit_patients: Sequence[str] | None = None,
+        *,
+        tolerated_errors: Sequence[float] = (0.02, 0.05, 0.10, 0.15, 0.20),
+        progress: Callable[[str], None] | None = None,
+    ) -> pd.DataFrame:
+        """Show what each tolerated error would probably give, from the fit patients alone.
+
+        Parameters
+        ----------
+        table, fit_patients, progress
+            As for `calibrate`, which uses the same fit patients.
+        tolerated_errors : sequence of float
+            Risks to compare, in (0, 1).
+
+        Returns
+        -------
+        DataFrame
+            ``structure, tolerated_error, p_certify, share_accepted``: over 200 resamplings of the
+            fit patients to the number of calibration patients, how often a certificate comes, and
+            the mean share that it accepts.
+
+        Notes
+        -----
+        Guarantee: none; no label of a calibration patient is read, so choosing the risk by this
+        table spends nothing.
+        """
+        labelled, _ = labelled_rows(table)
+        structures = tuple(sorted(labelled["structure"].unique()))
+        fit, calibration = self._split(labelled, fit_patients)
+        _, tuning = self._fit(fit, structures, None, progress)
+        patients = calibration["patient_id"].nunique()
+        rows = [
+            {"structure": name, **outcome}
+            for name, part in tuning.groupby("structure", sort=False)
+            for outcome in likely_outcomes(self, part, patients, tolerated_errors)
+        ]
+        return pd.DataFrame(rows)
+
+    def _fit(
+        self,
+        fit: pd.DataFrame,
+        structures: tuple[str, ...],
+        candidates: Mapping[str, Any] | None,
+        progress: Callable[[str], None] | None,
+    ) -> tuple[FittedQuality, pd.DataFrame]:
+        seen = fit[~empty_prediction(fit)]
+        quality, out_of_fold = fit_quality(
+            seen, miscoverage=self.miscoverage, candidates=candidates, seed=self.seed,
+            progress=progress,
+        )
+        tuning = with_scores(fit, out_of_fold, structures, self.dice_threshold)
+        return quality, one_case_each(tuning, self.seed)
 
     def _split(
         self, labelled: pd.DataFrame, fit_patients: Sequence[str] | None

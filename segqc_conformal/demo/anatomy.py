@@ -59,7 +59,7 @@ def draw_anatomy(rng: np.random.Generator, severity_scale: float = 1.0) -> Anato
     rng : Generator
         Where the randomness comes from.
     severity_scale : float
-        Factor on the severity of illnesses, in [0, 1].
+        Factor >= 0 on the severity of an illness, which stays within [0, 1].
 
     Returns
     -------

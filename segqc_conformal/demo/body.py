@@ -45,13 +45,28 @@ class Body:
 def draw_body(rng: np.random.Generator, severity_scale: float = 1.0) -> Body:
     """Draw one patient's sizes, pose and illness.
 
+    Parameters
+    ----------
+    rng : Generator
+        Where the randomness comes from.
+    severity_scale : float
+        Factor >= 0 on the severity of an illness, which stays within [0, 1].
+
+    Returns
+    -------
+    Body
+
+    Notes
+    -----
+    Guarantee: none (a simulation).
+
     Examples
     --------
     >>> draw_body(np.random.default_rng(0)).illness
     'none'
     """
     illness = str(rng.choice(["none", "atrophy", "lesion"], p=[0.80, 0.10, 0.10]))
-    severity = float(severity_scale * rng.beta(1.2, 1.2))
+    severity = min(1.0, severity_scale * float(rng.beta(1.2, 1.2)))
     size = float(np.exp(0.09 * rng.standard_normal()))
     size *= 1.0 - 0.45 * severity if illness == "atrophy" else 1.0
     x, y, z = (2.2 * rng.standard_normal(3)).tolist()

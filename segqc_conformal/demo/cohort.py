@@ -77,7 +77,7 @@ def generate_case(
             (scanner, tuple(replaced_sites)),
             "correct the names",
         )
-    return _simulate("demo", seed, index, visit, scanner, replaced_sites, severity_scale=1.0)
+    return _simulate("demo", seed, index, visit, scanner, replaced_sites, severity_scale=1.15)
 
 
 def cohort(

@@ -36,9 +36,7 @@ class RiskCoverage:
     score: NDArray[np.float64]
 
 
-def risk_coverage(
-    score: ArrayLike, dice: ArrayLike, dice_threshold: float = 0.8
-) -> RiskCoverage:
+def risk_coverage(score: ArrayLike, dice: ArrayLike, dice_threshold: float = 0.8) -> RiskCoverage:
     """Return the risk among the k best-scored cases, for every k.
 
     Parameters
@@ -128,13 +126,16 @@ def aurc(score: ArrayLike, loss: ArrayLike, convention: str = "rectangle") -> fl
     return float(np.trapezoid(risk, accepted / scores.size))
 
 
-def _checked(score: ArrayLike, values: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _checked(
+    score: ArrayLike, values: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     scores = np.asarray(score, dtype=np.float64)
     numbers = np.asarray(values, dtype=np.float64)
     if scores.ndim != 1 or scores.shape != numbers.shape or scores.size == 0:
         raise InputError(
             "one score and one Dice (or loss) for each of at least one case",
-            f"shapes {scores.shape} and {numbers.shape}", "give arrays of equal length",
+            f"shapes {scores.shape} and {numbers.shape}",
+            "give arrays of equal length",
         )
     if np.isnan(scores).any():
         raise InputError("scores without NaN", "NaN", "use -inf for cases never accepted")
@@ -143,7 +144,9 @@ def _checked(score: ArrayLike, values: ArrayLike) -> tuple[NDArray[np.float64], 
     return scores, numbers
 
 
-def _tie_means(sorted_scores: NDArray[np.float64], values: NDArray[np.generic]) -> NDArray[np.float64]:
+def _tie_means(
+    sorted_scores: NDArray[np.float64], values: NDArray[np.generic]
+) -> NDArray[np.float64]:
     _, group, size = np.unique(-sorted_scores, return_inverse=True, return_counts=True)
     means = np.bincount(group, weights=values.astype(np.float64)) / size
     return np.asarray(means[group])

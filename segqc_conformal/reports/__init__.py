@@ -1,1 +1,1 @@
-"""reports"""
+"""Reports for people: calibration, drift, work list and comparison of predictors."""

@@ -73,7 +73,7 @@ def expected_range(
     --------
     >>> low, high = expected_range(IntervalCertificate(0.1, "two-sided", None, 100, 1.0), 200)
     >>> round(low, 3), round(high, 3)
-    (0.825, 0.965)
+    (0.82, 0.96)
     """
     patients = certificate.patients
     rank = (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from segqc_conformal.gate import CalibratedGate
 from segqc_conformal.reports.coverage import coverage_table, expected_range
 from segqc_conformal.reports.page import Section, figure, folded, number, paragraph, percent, table
@@ -48,8 +50,11 @@ def coverage(gate: CalibratedGate, cases: ShownCases) -> Section:
     for entry in counted.to_dict("records"):
         certificate = gate.certificate.structures[entry["structure"]].interval
         line = (
-            display_name(entry["structure"]), entry["site"], int(entry["cases"]),
-            percent(entry["coverage"], 1), number(entry["width"]),
+            display_name(entry["structure"]),
+            entry["site"],
+            int(entry["cases"]),
+            percent(entry["coverage"], 1),
+            number(entry["width"]),
         )
         if entry["site"] == "all":
             band = expected_range(certificate, int(entry["cases"])) if cases.evaluated else None
@@ -71,19 +76,25 @@ def coverage(gate: CalibratedGate, cases: ShownCases) -> Section:
     if cases.evaluated:
         body += paragraph(
             "Expected by chance: where the share of hits of a sound calibration of this size falls "
-            "in 95 of 100 evaluations of this size (beta-binomial).", "note",
+            "in 95 of 100 evaluations of this size (beta-binomial).",
+            "note",
         )
     return Section("Coverage and width", aim + body + _site_table(sites))
 
 
-def _site_table(sites: list[tuple[int, tuple[object, ...]]]) -> str:
+def _site_table(sites: Sequence[tuple[int, tuple[object, ...]]]) -> str:
     if not sites:
         return ""
     head = ("structure", "site", "patients", "coverage", "mean width", "95 % interval (exact)")
     rows = [line for _, line in sorted(sites, key=lambda pair: pair[0])]
-    return "<h3>By site</h3>" + table(head, rows) + paragraph(
-        "Nothing is promised for a single site. The interval is Clopper-Pearson's for that "
-        "site alone; with many sites some miss the aim by chance.", "note",
+    return (
+        "<h3>By site</h3>"
+        + table(head, rows)
+        + paragraph(
+            "Nothing is promised for a single site. The interval is Clopper-Pearson's for that "
+            "site alone; with many sites some miss the aim by chance.",
+            "note",
+        )
     )
 
 
@@ -120,7 +131,11 @@ def accept_sequence(gate: CalibratedGate) -> Section:
         delta = 1.0 - entry.confidence
         rows = [
             (
-                step, number(test.threshold), test.accepted, test.bad, f"{test.p_value:.3g}",
+                step,
+                number(test.threshold),
+                test.accepted,
+                test.bad,
+                f"{test.p_value:.3g}",
                 "passed" if test.p_value <= delta else "failed: the sequence ends",
             )
             for step, test in enumerate(entry.tests, start=1)
@@ -128,9 +143,13 @@ def accept_sequence(gate: CalibratedGate) -> Section:
         head = ("step", "threshold", "accepted", "bad", "p", f"p ≤ {delta:.2g}")
         count = f"{display_name(name)}: {len(rows)} of at most "
         grid = len(gate.certificate.structures[name].grid)
-        body = table(head, rows) if rows else paragraph(
-            "No threshold could be tested: there were no calibration patients, or no finite "
-            "accept scores."
+        body = (
+            table(head, rows)
+            if rows
+            else paragraph(
+                "No threshold could be tested: there were no calibration patients, or no finite "
+                "accept scores."
+            )
         )
         parts.append(folded(f"{count}{grid} thresholds tested", body))
     text = paragraph(
@@ -139,4 +158,3 @@ def accept_sequence(gate: CalibratedGate) -> Section:
         "the last threshold that passes is certified."
     )
     return Section("How the threshold was certified", text + "".join(parts))
-

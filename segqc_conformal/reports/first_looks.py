@@ -9,6 +9,7 @@ import pandas as pd
 
 from segqc_conformal.reports.page import number, paragraph, picture
 from segqc_conformal.reports.picture import Picture
+from segqc_conformal.reports.reasons import reason_in_words
 
 __all__ = ["case_cards", "cases_to_look_at"]
 
@@ -21,8 +22,8 @@ def cases_to_look_at(
     Parameters
     ----------
     rows : DataFrame
-        ``case_id, structure, dice, dice_low, dice_high, accept, accept_score``: verdicts joined
-        with ``dice``. Where there are ``whole_case`` rows, only those decide.
+        ``case_id, structure, dice, predicted_dice, dice_low, dice_high, accept, accept_score``:
+        verdicts joined with ``dice``. Where there are ``whole_case`` rows, only those decide.
     dice_threshold : float
         An accepted case at or below it was accepted wrongly.
     each : int
@@ -42,7 +43,7 @@ def cases_to_look_at(
     --------
     >>> rows = pd.DataFrame({"case_id": ["a", "b"], "structure": "lesion", "dice": [0.5, 0.9],
     ...     "dice_low": [0.7, 0.8], "dice_high": [0.9, 1.0], "accept": [True, True],
-    ...     "accept_score": [2.0, 3.0]})
+    ...     "accept_score": [2.0, 3.0], "predicted_dice": 0.8})
     >>> cases_to_look_at(rows, each=1)[["case_id", "why"]].values.tolist()[0][0]
     'a'
     """
@@ -52,7 +53,8 @@ def cases_to_look_at(
         rows["dice"] - rows["dice_high"]
     ).clip(lower=0)
     wrong = rows["accept"] & (rows["dice"] <= dice_threshold)
-    width = rows["dice_high"] - rows["dice_low"]
+    # without a prediction the interval is [0, 1] anyway: no news
+    width = (rows["dice_high"] - rows["dice_low"])[rows["predicted_dice"].notna()]
     reasons = (
         (f"accepted, but true Dice is ≤ {dice_threshold:g}", rows["dice"][wrong], True),
         ("true Dice lies outside the interval", outside[outside > 0], False),
@@ -86,14 +88,18 @@ def case_cards(cases: pd.DataFrame, pictures: Mapping[str, Picture]) -> str:
 
 
 def _card(row: pd.Series, shown: Picture | None) -> str:
-    verdict = "accepted" if row["accept"] else f"referred ({row['reason']})"
+    verdict = "accepted" if row["accept"] else f"referred: {reason_in_words(row['reason'])}"
     facts = (
         f"True Dice {number(row['dice'])}, predicted {number(row['predicted_dice'])}, interval "
         f"{number(row['dice_low'])} to {number(row['dice_high'])}; {verdict}; site {row['site']}."
     )
-    image = "" if shown is None else (
-        picture(shown.png(), f"Slice of case {row['case_id']}: image, masks, uncertainty")
-        + paragraph(shown.caption, "note")
+    image = (
+        ""
+        if shown is None
+        else (
+            picture(shown.png(), f"Slice of case {row['case_id']}: image, masks, uncertainty")
+            + paragraph(shown.caption, "note")
+        )
     )
     why = str(row["why"])
     return (

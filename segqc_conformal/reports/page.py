@@ -11,6 +11,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from segqc_conformal.canonical_json import sha256_hex
 from segqc_conformal.reports.page_style import STYLE
 
 __all__ = [
@@ -75,8 +76,7 @@ def html_page(title: str, subtitle: str, sections: Sequence[Section], made: date
         for place, section in enumerate(sections)
     )
     links = "".join(
-        f'<a href="#s{place}">{escape(section.title)}</a>'
-        for place, section in enumerate(sections)
+        f'<a href="#s{place}">{escape(section.title)}</a>' for place, section in enumerate(sections)
     )
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -141,11 +141,17 @@ def figure(plot: Any, title: str, caption: str) -> str:
     """Return a plotly figure as HTML, with title and caption in plain text."""
     from plotly.io import to_html
 
+    # named by its content, so that one gate gives one report, byte for byte
+    name = sha256_hex(f"{title} {plot.to_json()}".encode())[:12]
     drawn = to_html(
-        plot, full_html=False, include_plotlyjs=False,
+        plot,
+        full_html=False,
+        include_plotlyjs=False,
+        div_id=f"plot-{name}",
         config={"displaylogo": False, "responsive": True, "displayModeBar": False},
     )
-    return f"<figure><h3>{escape(title)}</h3>{drawn}<figcaption>{escape(caption)}</figcaption></figure>"
+    caption = f"<figcaption>{escape(caption)}</figcaption>"
+    return f"<figure><h3>{escape(title)}</h3>{drawn}{caption}</figure>"
 
 
 def picture(png: bytes, description: str) -> str:

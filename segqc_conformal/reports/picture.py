@@ -138,20 +138,24 @@ def mid_slice(
         if labels.shape != case.spatial_shape or labels.ndim not in (2, 3):
             raise GeometryError(
                 f"2 or 3 spatial axes and the shape of the image {case.spatial_shape}",
-                labels.shape, "give the mask and the map on the grid of the image", case.case_id,
+                labels.shape,
+                "give the mask and the map on the grid of the image",
+                case.case_id,
             )
-    planes = [case.channels_first()[0], mask, uncertainty, reference]
+    planes = [case.channels_first()[0], mask, uncertainty]
+    planes += [] if reference is None else [reference]
     spacing = case.spacing
     if mask.ndim == 3:
         axis = max(range(3), key=lambda place: (spacing[place], place))
         place = _slice_with_most(mask > 0 if (mask > 0).any() else uncertainty, axis)
-        planes = [None if plane is None else plane.take(place, axis) for plane in planes]
+        planes = [plane.take(place, axis) for plane in planes]
         spacing = tuple(step for place, step in enumerate(spacing) if place != axis)
-    image, mask_slice, uncertainty_slice, reference_slice = (
-        None if plane is None else np.rot90(plane) for plane in planes
-    )
+    image, judged, heat, *rest = [np.rot90(plane) for plane in planes]
     return Picture(
-        image, mask_slice, uncertainty_slice, reference_slice,
+        image,
+        judged,
+        heat,
+        rest[0] if rest else None,
         pixel_mm=(spacing[1], spacing[0]),
         largest_uncertainty=float(uncertainty.max()),
     )

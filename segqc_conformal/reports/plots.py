@@ -22,8 +22,12 @@ def styled(plot: Any, x: str, y: str, height: int = 360) -> Any:
     """Give a plotly figure the page's look."""
     plot.update_layout(
         font={"family": "system-ui, sans-serif", "size": 12, "color": INK},
-        plot_bgcolor="white", paper_bgcolor="white", height=height,
-        margin={"l": 52, "r": 10, "t": 44, "b": 46}, hovermode="closest", dragmode=False,
+        plot_bgcolor="white",
+        paper_bgcolor="white",
+        height=height,
+        margin={"l": 52, "r": 10, "t": 44, "b": 46},
+        hovermode="closest",
+        dragmode=False,
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0.0, "font": {"size": 11}},
     )
     axis = {"gridcolor": GRID, "zeroline": False, "linecolor": GRID}
@@ -63,8 +67,11 @@ def predicted_against_true(rows: pd.DataFrame, dice_threshold: float) -> Any:
     for label, colour, symbol, chosen in groups:
         part = rows[chosen]
         plot.add_scatter(
-            x=part["predicted_dice"].tolist(), y=part["dice"].tolist(), mode="markers",
-            name=f"{label} ({len(part)})", text=[_hover(row) for _, row in part.iterrows()],
+            x=part["predicted_dice"].tolist(),
+            y=part["dice"].tolist(),
+            mode="markers",
+            name=f"{label} ({len(part)})",
+            text=[_hover(row) for _, row in part.iterrows()],
             hovertemplate="%{text}<extra></extra>",
             marker={"color": colour, "symbol": symbol, "size": 7},
         )
@@ -84,7 +91,9 @@ def _interval_lines(rows: pd.DataFrame) -> Any:
     return go.Scatter(
         x=[None if np.isnan(value) else value for value in across],
         y=[None if np.isnan(value) else value for value in up],
-        mode="lines", name="interval", hoverinfo="skip",
+        mode="lines",
+        name="interval",
+        hoverinfo="skip",
         line={"color": "rgba(28,110,140,0.22)", "width": 1.5},
     )
 
@@ -123,18 +132,24 @@ def risk_against_coverage(rows: pd.DataFrame, certificate: AcceptCertificate) ->
         ("mean of 1 − Dice", curve.mean_loss, SOFT, "dot"),
     ):
         plot.add_scatter(
-            x=curve.coverage.tolist(), y=risk.tolist(), mode="lines", name=label, text=share,
+            x=curve.coverage.tolist(),
+            y=risk.tolist(),
+            mode="lines",
+            name=label,
+            text=share,
             line={"color": colour, "width": 2, "dash": dash},
             hovertemplate="accepting %{x:.0%}: %{y:.1%}<br>accept score ≥ %{text}<extra></extra>",
         )
     plot.add_hline(
-        y=certificate.tolerated_error, line={"color": WRONG, "width": 1, "dash": "dash"},
+        y=certificate.tolerated_error,
+        line={"color": WRONG, "width": 1, "dash": "dash"},
         annotation={"text": "tolerated", "font": {"size": 11, "color": WRONG}, "xanchor": "right"},
     )
     if certificate.threshold is not None:
         accepted = float((rows["accept_score"] >= certificate.threshold).mean())
         plot.add_vline(
-            x=accepted, line={"color": INK, "width": 1.5},
+            x=accepted,
+            line={"color": INK, "width": 1.5},
             annotation={"text": f"certified: {accepted:.0%}", "font": {"size": 11}},
             annotation_position="top left" if accepted > 0.6 else "top right",
         )

@@ -13,7 +13,7 @@ __all__ = ["png_bytes"]
 
 
 def png_bytes(rgb: NDArray[Any]) -> bytes:
-    """Return an 8-bit RGB image as PNG.
+    r"""Return an 8-bit RGB image as PNG.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def png_bytes(rgb: NDArray[Any]) -> bytes:
     Examples
     --------
     >>> png_bytes(np.zeros((2, 3, 3), dtype=np.uint8))[:4]
-    b'\\x89PNG'
+    b'\x89PNG'
     """
     rows, columns = rgb.shape[:2]
     filtered = np.zeros((rows, 1 + 3 * columns), dtype=np.uint8)

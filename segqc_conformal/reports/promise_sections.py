@@ -12,7 +12,12 @@ from segqc_conformal.reports.page import Section, notice, number, paragraph, per
 from segqc_conformal.reports.shown_cases import ShownCases, structures_in_order
 
 __all__ = [
-    "display_name", "key_numbers", "limits", "promises", "rank_correlation", "summary",
+    "display_name",
+    "key_numbers",
+    "limits",
+    "promises",
+    "rank_correlation",
+    "summary",
 ]
 
 SIGNAL_LEVEL = 0.05
@@ -54,7 +59,7 @@ def summary(gate: CalibratedGate, cases: ShownCases) -> Section:
 def _width_and_signal(gate: CalibratedGate, rows: pd.DataFrame) -> str:
     aim = percent(1 - gate.certificate.settings["miscoverage"])
     if rows.empty:
-        return paragraph("There are no labelled patients to calibrate on: every interval is [0, 1].")
+        return paragraph("No labelled patient could calibrate: every interval is [0, 1].")
     width = (rows["dice_high"] - rows["dice_low"]).mean()
     interval = (
         f"Each mask gets a predicted Dice and an interval meant to hold the true Dice in at least "
@@ -64,8 +69,10 @@ def _width_and_signal(gate: CalibratedGate, rows: pd.DataFrame) -> str:
     known = rows[rows["predicted_dice"].notna()]
     correlation, p_value = rank_correlation(known["predicted_dice"], known["dice"])
     if p_value <= SIGNAL_LEVEL:
-        return paragraph(f"{interval} Rank correlation of predicted and true Dice: "
-                         f"{number(correlation)} (1 is perfect).")
+        return paragraph(
+            f"{interval} Rank correlation of predicted and true Dice: "
+            f"{number(correlation)} (1 is perfect)."
+        )
     return paragraph(interval) + notice(
         f"Uninformative signal: on these {len(known)} patients the predicted Dice does not rank "
         f"masks better than chance (rank correlation {number(correlation)}). The intervals still "
@@ -115,7 +122,8 @@ def limits(gate: CalibratedGate) -> Section:
     settings = gate.certificate.settings
     identity = gate.certificate.identity
     judged = (
-        "the mask the hospital releases" if identity["judged"] == "deployed"
+        "the mask the hospital releases"
+        if identity["judged"] == "deployed"
         else "the mask fused from the model's samples"
     )
     use = paragraph(
@@ -133,7 +141,7 @@ def limits(gate: CalibratedGate) -> Section:
         "the monitors watch for that.",
         "The accepted cases of one batch or quarter can hold more bad masks than tolerated; the "
         "bound is on the long run.",
-        f"Referred to a human are cases below the certified threshold, cases whose predicted mask "
+        "Referred to a human are cases below the certified threshold, cases whose predicted mask "
         "is empty, cases of a structure that was not calibrated, cases that could not be read or "
         "judged, and every case where nothing can be certified.",
         f"“Bad” means Dice ≤ {settings['dice_threshold']:g} against the reference mask. Dice is "
@@ -151,22 +159,33 @@ def key_numbers(gate: CalibratedGate, cases: ShownCases) -> Section:
         entry, shown = gate.certificate.structures[name], cases.of(name)
         accepted = shown[shown["accept"]]
         bad = int((accepted["dice"] <= entry.accept.dice_threshold).sum())
-        rows.append((
-            display_name(name),
-            entry.accept.patients,
-            "none: [0, 1]" if entry.interval.quantile is None else number(entry.interval.quantile),
-            number((shown["dice_high"] - shown["dice_low"]).mean()),
-            "none" if entry.accept.threshold is None else number(entry.accept.threshold),
-            percent(shown["accept"].mean()),
-            f"{bad} of {len(accepted)}",
-            percent(entry.certify_chance),
-            _needed(entry.accept.patients_needed),
-            entry.patients_empty,
-        ))
+        rows.append(
+            (
+                display_name(name),
+                entry.accept.patients,
+                "none: [0, 1]"
+                if entry.interval.quantile is None
+                else number(entry.interval.quantile),
+                number((shown["dice_high"] - shown["dice_low"]).mean()),
+                "none" if entry.accept.threshold is None else number(entry.accept.threshold),
+                percent(shown["accept"].mean()),
+                f"{bad} of {len(accepted)}",
+                percent(entry.certify_chance),
+                _needed(entry.accept.patients_needed),
+                entry.patients_empty,
+            )
+        )
     head = (
-        "structure", "calibration patients", "quantile (in scales)", "mean width",
-        "accept-score threshold", "share accepted", "bad among accepted", "P(certify)",
-        "more patients needed", "empty predictions",
+        "structure",
+        "calibration patients",
+        "quantile (in scales)",
+        "mean width",
+        "accept-score threshold",
+        "share accepted",
+        "bad among accepted",
+        "P(certify)",
+        "more patients needed",
+        "empty predictions",
     )
     explain = paragraph(
         f"Width, share accepted and bad among accepted are counted on the {whose} patients. "

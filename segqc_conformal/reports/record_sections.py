@@ -26,19 +26,29 @@ def left_out(gate: CalibratedGate) -> Section:
         ("cases with a fault", data["cases_faulty"]),
     ]
     if "patients_known_before" in data:
-        rows.append(("patients left out because they fitted or calibrated an earlier version",
-                     data["patients_known_before"]))
+        rows.append(
+            (
+                "patients left out because they fitted or calibrated an earlier version",
+                data["patients_known_before"],
+            )
+        )
     for name, (predicted, both) in empty.items():
-        rows.append((f"calibration patients with an empty prediction of {name}",
-                     f"{predicted} (reference empty too: {both})"))
+        rows.append(
+            (
+                f"calibration patients with an empty prediction of {name}",
+                f"{predicted} (reference empty too: {both})",
+            )
+        )
     text = paragraph(
         "One case per patient counts: the first by time. Empty predictions have no interval but "
         "[0, 1]; they count in the accept promise and are never accepted."
     )
     faults = [(case, why) for case, why in data["faults"].items()]
     more = folded(f"Faults, case by case ({len(faults)} shown)", table(("case", "why"), faults))
-    return Section("What was left out, and why",
-                   text + table(("what", "count"), rows) + (more if faults else ""))
+    return Section(
+        "What was left out, and why",
+        text + table(("what", "count"), rows) + (more if faults else ""),
+    )
 
 
 def record(gate: CalibratedGate) -> Section:
@@ -56,7 +66,8 @@ def record(gate: CalibratedGate) -> Section:
     quality = certificate.quality
     widths = sorted(quality["choice"].items(), key=lambda pair: pair[1])
     predictor = {
-        "chosen": quality["name"], "scale": quality["scale_form"],
+        "chosen": quality["name"],
+        "scale": quality["scale_form"],
         "features": ", ".join(name.removeprefix("feature_") for name in quality["features"]),
     }
     assumptions = "".join(f"<li>{escape(line)}</li>" for line in certificate.assumptions)
@@ -65,10 +76,14 @@ def record(gate: CalibratedGate) -> Section:
         + folded("Version and lineage", _facts(calibration))
         + folded("Model and samples judged", _facts(certificate.identity))
         + folded("Settings", _facts(certificate.settings))
-        + folded("Quality predictor", _facts(predictor) + table(
-            ("candidate, scale", "expected width on the fit patients"),
-            [(name, number(width, 3)) for name, width in widths],
-        ))
+        + folded(
+            "Quality predictor",
+            _facts(predictor)
+            + table(
+                ("candidate, scale", "expected width on the fit patients"),
+                [(name, number(width, 3)) for name, width in widths],
+            ),
+        )
         + folded("Libraries", _facts(certificate.libraries))
     )
     return Section("Record", body)

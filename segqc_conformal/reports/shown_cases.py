@@ -14,8 +14,16 @@ from segqc_conformal.patients import first_case_of_each_patient
 __all__ = ["ShownCases", "shown_cases", "structures_in_order"]
 
 COLUMNS = (
-    "case_id", "structure", "site", "predicted_dice", "dice_low", "dice_high", "accept",
-    "accept_score", "reason", "dice",
+    "case_id",
+    "structure",
+    "site",
+    "predicted_dice",
+    "dice_low",
+    "dice_high",
+    "accept",
+    "accept_score",
+    "reason",
+    "dice",
 )
 
 
@@ -83,13 +91,15 @@ def shown_cases(gate: CalibratedGate, evaluation: pd.DataFrame | None = None) ->
     missing = [name for name in (*COLUMNS, "calibration") if name not in evaluation]
     if missing:
         raise InputError(
-            "a verdict table joined with dice", f"no columns {missing}",
+            "a verdict table joined with dice",
+            f"no columns {missing}",
             "merge gate.judge(table) with the table's dice on case_id and structure",
         )
     others = sorted(set(evaluation["calibration"]) - {gate.id})
     if others:
         raise InputError(
-            f"verdicts of version {gate.id[:12]}", f"verdicts of {[name[:12] for name in others]}",
+            f"verdicts of version {gate.id[:12]}",
+            f"verdicts of {[name[:12] for name in others]}",
             "judge the evaluation cases with the gate of this report",
         )
     evaluation = evaluation.assign(dice=_with_whole_case_dice(evaluation))
@@ -125,14 +135,15 @@ def _calibration_rows(gate: CalibratedGate) -> pd.DataFrame:
         )
         accept = certificate.accept.accept(rows["accept_score"])
         bounds = pd.DataFrame({"dice_low": low, "dice_high": high}, index=rows.index[known])
-        refused = (
-            "cannot_certify" if certificate.accept.threshold is None else "below_threshold"
-        )
+        refused = "cannot_certify" if certificate.accept.threshold is None else "below_threshold"
         reason = np.where(known, refused, "empty_prediction")
         parts.append(
-            rows.join(bounds).fillna({"dice_low": 0.0, "dice_high": 1.0}).assign(
+            rows.join(bounds)
+            .fillna({"dice_low": 0.0, "dice_high": 1.0})
+            .assign(
                 case_id=[f"calibration case {case}" for case in rows["case"]],
-                accept=accept, reason=np.where(accept, "certified", reason),
+                accept=accept,
+                reason=np.where(accept, "certified", reason),
             )[list(COLUMNS)]
         )
     return pd.concat(parts, ignore_index=True)

@@ -79,7 +79,9 @@ def test_faults_are_drawn_at_their_stated_rates():
     assert all(binomtest(counts[kind], 4000, rate).pvalue > 1e-4 for kind, rate in rates.items())
 
 
-def test_the_replaced_scanner_shows_less_contrast_between_grey_and_white_matter():
+def test_the_replaced_scanner_blurs_and_turns_the_contrast_of_the_pair_around():
     for site in ("north", "south", "east"):
         old, new = SCANNERS[site, "original"], SCANNERS[site, "replaced"]
-        assert new.signal[0] - new.signal[1] < old.signal[0] - old.signal[1]
+        assert old.signal[3] < old.signal[4]
+        assert new.signal[3] > new.signal[4]
+        assert new.blur_mm > old.blur_mm

@@ -1,0 +1,84 @@
+"""`segqc audit`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from segqc_conformal.cli.options import CalibrationOption, LogOption
+
+__all__ = ["audit"]
+
+audit = typer.Typer(help="Draw cases to audit at random, and bring their reference Dice back.")
+
+
+@audit.command("next")
+def next_cases(
+    log: LogOption,
+    calibration: CalibrationOption,
+    rate: Annotated[float, typer.Option(help="Probability with which each new case is drawn.")],
+    secret_seed: Annotated[
+        int, typer.Option(help="Decides the draw; keep it from those who segment.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Write the list of pending audits here too.")
+    ] = None,
+) -> None:
+    """Draw the next cases to audit: each new case with the same probability, whatever its verdict.
+
+    Only such audits may recalibrate. Prints every pending audit.
+    """
+    from segqc_conformal.calibration_folder import CalibrationFolder
+    from segqc_conformal.case_log import CaseLog
+    from segqc_conformal.cli.tables import print_frame
+    from segqc_conformal.features.table import write_table
+
+    CalibrationFolder(calibration).history()
+    with CaseLog(log) as case_log:
+        drawn = case_log.draw_audits(rate, secret_seed, now=datetime.now(UTC))
+        pending = case_log.pending_audits()
+    if out is not None:
+        write_table(pending, out)
+    print_frame(pending[["case_id", "site", "time", "probability"]], "Audits to do")
+    print(f"{len(drawn)} cases drawn now, {len(pending)} pending in all")
+
+
+@audit.command("add")
+def add(
+    answers: Annotated[
+        Path, typer.Argument(help="Table of case_id, structure, dice (.parquet, .csv).")
+    ],
+    log: LogOption,
+    calibration: CalibrationOption,
+    reference_kind: Annotated[
+        str, typer.Option(help="How the reference masks were made: expert, edited, ...")
+    ] = "expert",
+) -> None:
+    """Bring the Dice of audited cases back; bad answers are listed, the rest is kept."""
+    from segqc_conformal.calibration_folder import CalibrationFolder
+    from segqc_conformal.case_log import CaseLog
+    from segqc_conformal.errors import InputError
+    from segqc_conformal.features.table import read_table
+
+    CalibrationFolder(calibration).history()
+    table = read_table(answers)
+    missing = {"case_id", "structure", "dice"} - set(table.columns)
+    if missing:
+        raise InputError("columns case_id, structure, dice", list(table.columns), "add them")
+    refused, added = [], 0
+    with CaseLog(log) as case_log:
+        for case_id, rows in table.groupby("case_id", sort=False):
+            truth = dict(zip(rows["structure"], rows["dice"].astype(float), strict=True))
+            try:
+                case_log.add_audit(str(case_id), truth, reference_kind, now=datetime.now(UTC))
+                added += 1
+            except InputError as error:
+                refused.append(str(error))
+    print(f"{added} audits recorded, {len(refused)} refused")
+    for message in refused:
+        typer.echo(message, err=True)
+    if refused:
+        raise typer.Exit(1)

@@ -1,0 +1,70 @@
+"""`segqc calibrate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["calibrate"]
+
+
+def calibrate(
+    features: Annotated[Path, typer.Argument(help="Feature table with dice (.parquet, .csv).")],
+    out: Annotated[Path, typer.Option(help="Calibration folder to write to.")],
+    miscoverage: Annotated[float, typer.Option(help="Allowed misses of the Dice interval.")] = 0.10,
+    dice_threshold: Annotated[float, typer.Option(help="A mask is bad at or below this.")] = 0.8,
+    tolerated_error: Annotated[
+        float, typer.Option(help="Allowed share of bad masks among accepted ones.")
+    ] = 0.10,
+    confidence: Annotated[float, typer.Option(help="Confidence of the accept promise.")] = 0.90,
+    interval_confidence: Annotated[
+        float | None, typer.Option(help="Confidence of the interval (PAC) [default: marginal].")
+    ] = None,
+    fit_patients: Annotated[
+        Path | None,
+        typer.Option(help="Text file of patient ids to fit on [default: half, by a hash]."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the patient split and the predictor.")] = 0,
+    by: Annotated[str, typer.Option(help="Who calibrates; kept for ever.")] = "unknown",
+    report: Annotated[
+        Path | None, typer.Option(help="Report to write [default: OUT-report.html beside OUT].")
+    ] = None,
+    explore: Annotated[
+        bool,
+        typer.Option(help="Only show what tolerated errors the FIT patients suggest; spend none."),
+    ] = False,
+) -> None:
+    """Fit a quality predictor, certify it, and write calibration folder and report.
+
+    Example: segqc calibrate features.parquet --out calibration/
+    """
+    from segqc_conformal.cli.progress import StageBars
+    from segqc_conformal.cli.tables import print_certificates, print_frame
+    from segqc_conformal.features.table import read_table
+    from segqc_conformal.quality_gate import QualityGate
+    from segqc_conformal.reports.calibration_report import write_report
+
+    settings = QualityGate(
+        miscoverage=miscoverage, dice_threshold=dice_threshold, tolerated_error=tolerated_error,
+        confidence=confidence, interval_confidence=interval_confidence, seed=seed,
+    )
+    table = read_table(features)
+    patients = None if fit_patients is None else fit_patients.read_text().split()
+    with StageBars() as bars:
+        if explore:
+            explored = settings.explore(
+                table, patients, progress=lambda step: bars.update(step, 0, 1)
+            )
+        else:
+            gate = settings.calibrate(
+                table, patients, progress=lambda step: bars.update(step, 1, 1)
+            )
+    if explore:
+        print_frame(explored, "What the fit patients suggest (no calibration label was read)")
+        return
+    gate.save(out, by=by)
+    print_certificates(gate)
+    path = report or out.parent / f"{out.name}-report.html"
+    print(f"version {gate.id[:12]} is in force in {out}; report: {write_report(path, gate)}")

@@ -1,0 +1,172 @@
+"""`segqc extract`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.table import Table
+
+__all__ = ["extract"]
+
+_SHOWN = 20  # failed cases and unused files named on screen; the table holds all of them
+
+_OUT = typer.Option(help="Feature table to write, .parquet or .csv.", show_default=False)
+_STRUCTURES = typer.Option(
+    metavar="NAME=LABEL,...", show_default=False,
+    help="Foreground classes and their labels, for example anterior=1,posterior=2.",
+)
+_IMAGES = typer.Option(
+    metavar="DIR", show_default=False,
+    help="NIfTI images, <case>.nii.gz. Needed with .pt2 files; with .npz files they give the grid.",
+)
+_MASKS = typer.Option(
+    metavar="DIR", show_default=False,
+    help="Deployed masks, <case>.nii.gz: the masks to judge. Without it the fused mask of the "
+    "samples is judged.",
+)
+_REFERENCES = typer.Option(
+    metavar="DIR", show_default=False,
+    help="Reference masks of experts, <case>.nii.gz: adds the true Dice where there is one.",
+)
+_CASES = typer.Option(
+    metavar="CSV", show_default=False,
+    help="Which cases to take: columns case_id, patient_id and, if known, site and time. Without "
+    "it every case found is taken and counts as its own patient.",
+)
+_MODEL_ID = typer.Option(
+    metavar="NAME", show_default=False,
+    help="Name of the model. Required with saved probabilities; a .pt2 file is named by its "
+    "weights.",
+)
+_ACTIVATION = typer.Option(
+    show_default=False,
+    help="What turns the output of .pt2 files into probabilities.  \\[default: softmax]",
+)
+_SPACING = typer.Option(
+    metavar="X,Y,Z", show_default=False,
+    help="Voxel size in mm, for .npz files without 'spacing_mm' and without image or mask.",
+)
+
+
+def extract(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="INPUT", show_default=False,
+            help="Folder of saved probabilities, or .pt2 files (a folder, or separated by commas).",
+        ),
+    ],
+    out: Annotated[Path, _OUT],
+    structures: Annotated[str, _STRUCTURES],
+    images: Annotated[Path | None, _IMAGES] = None,
+    masks: Annotated[Path | None, _MASKS] = None,
+    references: Annotated[Path | None, _REFERENCES] = None,
+    cases: Annotated[Path | None, _CASES] = None,
+    model_id: Annotated[str | None, _MODEL_ID] = None,
+    activation: Annotated[
+        Literal["softmax", "sigmoid", "none", "evidence"] | None, _ACTIVATION
+    ] = None,
+    spacing: Annotated[str | None, _SPACING] = None,
+) -> None:
+    """Turn probabilities, or a model and images, into a feature table.
+
+    From saved probabilities:
+
+      segqc extract probabilities/ --out features.parquet --model-id nnunet-v3
+        --structures anterior=1,posterior=2 --masks masks/ --references labels/
+
+    From an ensemble and images:
+
+      segqc extract fold0.pt2,fold1.pt2 --images images/ --out features.parquet
+        --structures anterior=1,posterior=2 --masks masks/ --cases cases.csv
+
+    Saved probabilities of a case are one file <case>.npz with the array
+    "probabilities" (samples, classes, x, y, z) and, if possible, "spacing_mm";
+    or one file <case>.nii.gz (x, y, z, classes); or a folder <case>/ of such
+    NIfTI files, one for each sample.
+
+    A .pt2 file is a program saved by torch.export. It gets the image as it
+    stands in the file, as (1, channels, x, y, z), so it must scale intensities
+    itself. One program gives one sample; several are an ensemble.
+
+    Files of the same name belong to the same case. A case that cannot be used
+    becomes a row that says why; the others go on. After an interruption, run
+    the same command again: finished cases are not computed twice.
+    """
+    from rich.console import Console
+
+    from segqc_conformal.cli.parsing import parse_spacing, parse_structures
+    from segqc_conformal.features.batch import extract_batch, open_batch
+
+    labels = parse_structures(structures)
+    batch = open_batch(
+        source,
+        images=images,
+        masks=masks,
+        references=references,
+        case_list=cases,
+        model_id=model_id,
+        activation=activation,
+        spacing_mm=None if spacing is None else parse_spacing(spacing),
+    )
+    notes = Console(stderr=True, highlight=False)
+    if cases is None:
+        notes.print("Note: no --cases, so each case counts as its own patient, site 'unknown'.")
+    if batch.unused:
+        names = _listed([str(path) for path in batch.unused])
+        notes.print(f"Warning: no case for {names}", markup=False, soft_wrap=True)
+    table = extract_batch(batch, out, labels)
+    _show(table, out)
+    if table["failed"].notna().all():
+        raise typer.Exit(1)
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
+
+
+def _show(table: pd.DataFrame, out: Path) -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    console.print(_summary(table))
+    cases = table.drop_duplicates("case_id")
+    failed = cases[cases["failed"].notna()]
+    for why in failed["failed"].head(_SHOWN):
+        console.print(f"  failed: {why}", markup=False, soft_wrap=True)
+    if len(failed) > _SHOWN:
+        console.print(f"  and {len(failed) - _SHOWN} more; see column 'failed' of the table")
+    first = table.iloc[0]
+    console.print(
+        f"{len(cases)} cases ({len(failed)} failed) of {cases['patient_id'].nunique()} patients, "
+        f"{cases['site'].nunique()} sites; judged: the {first['judged']} masks; "
+        f"model {first['model_id']}, {first['sampler_id']}.\nWrote {out}.",
+        markup=False, soft_wrap=True,
+    )
+
+
+def _summary(table: pd.DataFrame) -> Table:
+    from rich.table import Table
+
+    shown = Table(title="Features", title_justify="left")
+    shown.add_column("structure")
+    for head in ("cases", "failed", "empty mask", "reference known", "mean Dice"):
+        shown.add_column(head, justify="right")
+    for structure, rows in table.groupby("structure", sort=False):
+        usable = rows[rows["failed"].isna()]
+        known = usable["dice"].dropna()
+        shown.add_row(
+            str(structure),
+            str(len(usable)),
+            str(len(rows) - len(usable)),
+            str(int((usable["feature_volume_ml"] == 0).sum())),
+            str(len(known)),
+            f"{known.mean():.3f}" if len(known) else "-",
+        )
+    return shown

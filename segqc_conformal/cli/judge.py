@@ -1,0 +1,36 @@
+"""`segqc judge`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["judge"]
+
+
+def judge(
+    calibration: Annotated[Path, typer.Argument(help="Calibration folder.")],
+    features: Annotated[Path, typer.Argument(help="Feature table of new cases.")],
+    out: Annotated[Path, typer.Option(help="Verdict table to write (.parquet, .csv).")],
+    sidecar: Annotated[
+        Path | None, typer.Option(help="Folder for one JSON file per case as well.")
+    ] = None,
+) -> None:
+    """Judge new cases: Dice interval, accept or refer, and why. Every case that goes in comes out.
+
+    Example: segqc judge calibration/ features.parquet --out verdicts.parquet
+    """
+    from segqc_conformal.cli.tables import print_frame
+    from segqc_conformal.features.table import read_table, write_table
+    from segqc_conformal.gate import CalibratedGate
+    from segqc_conformal.sidecar import write_sidecars
+
+    verdicts = CalibratedGate.load(calibration).judge(read_table(features))
+    write_table(verdicts, out)
+    if sidecar is not None:
+        write_sidecars(verdicts, sidecar)
+    counts = verdicts.groupby(["structure", "reason"], sort=False).size().rename("cases")
+    print_frame(counts.reset_index(), "Verdicts")
+    print(f"{verdicts['case_id'].nunique()} cases, verdicts in {out}")

@@ -1,0 +1,55 @@
+"""`segqc log`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from segqc_conformal.cli.options import CalibrationOption, LogOption
+
+__all__ = ["log"]
+
+log = typer.Typer(help="Keep verdicts: the record that monitors and audits need.")
+
+
+@log.callback()
+def _group() -> None:
+    """Keep verdicts: the record that monitors and audits need."""
+
+
+@log.command("add")
+def add(
+    verdicts: Annotated[Path, typer.Argument(help="Verdict table (.parquet, .csv).")],
+    log: LogOption,
+    calibration: CalibrationOption,
+    features: Annotated[
+        Path | None,
+        typer.Option(help="Feature table of these cases; monitors and recalibration need it."),
+    ] = None,
+) -> None:
+    """Add judged cases to the case log; cases that are there already stay as they are.
+
+    Example: segqc log add verdicts.parquet --features features.parquet --log sqlite:///log.db
+    --calibration calibration/
+    """
+    from segqc_conformal.calibration_folder import CalibrationFolder
+    from segqc_conformal.case_log import CaseLog
+    from segqc_conformal.errors import IdentityError
+    from segqc_conformal.features.table import read_table
+
+    table = read_table(verdicts)
+    unknown = set(table["calibration"]) - set(CalibrationFolder(calibration).versions())
+    if unknown:
+        raise IdentityError(
+            f"verdicts of the versions in {calibration}",
+            sorted(version[:12] for version in unknown),
+            "log verdicts with the folder that judged them",
+        )
+    with CaseLog(log) as case_log:
+        result = case_log.add(table, None if features is None else read_table(features))
+    print(
+        f"{len(result.added)} cases added, {len(result.already_present)} already present, "
+        f"{len(result.repeats)} repeats of a known patient"
+    )

@@ -1,0 +1,47 @@
+"""Tables as the commands print them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from segqc_conformal.gate import CalibratedGate
+
+__all__ = ["print_certificates", "print_frame"]
+
+
+def print_frame(frame: pd.DataFrame, title: str) -> None:
+    """Print a small table on standard output; numbers with three digits."""
+    table = Table(*map(str, frame.columns), title=title, title_justify="left")
+    for row in frame.itertuples(index=False):
+        table.add_row(*(_cell(value) for value in row))
+    Console().print(table)
+
+
+def print_certificates(gate: CalibratedGate) -> None:
+    """Print what a gate promises, per structure, in numbers and in words."""
+    rows = [
+        {
+            "structure": name,
+            "patients": entry.accept.patients,
+            "interval half-width (in scales)": entry.interval.quantile,
+            "accept score from": entry.accept.threshold,
+            "P(certify)": entry.certify_chance,
+            "more patients needed": entry.accept.patients_needed,
+        }
+        for name, entry in gate.certificate.structures.items()
+    ]
+    print_frame(pd.DataFrame(rows), "Certificates")
+    console = Console()
+    for name, entry in gate.certificate.structures.items():
+        console.print(f"{name}: {entry.interval.promise}", highlight=False)
+        console.print(f"{name}: {entry.accept.promise}", highlight=False)
+
+
+def _cell(value: Any) -> str:
+    if value is None or (isinstance(value, float) and pd.isna(value)):
+        return "-"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

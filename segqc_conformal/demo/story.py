@@ -1,0 +1,87 @@
+"""The demo told: the table at the end of the run, and the report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from segqc_conformal.demo.cohort import STRUCTURES
+from segqc_conformal.demo.ensemble import demo_predictors
+from segqc_conformal.demo.walk import DemoResult
+from segqc_conformal.judged_model import JudgedModel
+from segqc_conformal.reports.calibration_report import write_report
+from segqc_conformal.reports.first_looks import cases_to_look_at
+from segqc_conformal.reports.picture import Picture, mid_slice
+from segqc_conformal.sampling.deep_ensemble import DeepEnsemble
+from segqc_conformal.whole_case import WHOLE_CASE
+
+__all__ = ["period_rows", "sentences", "write_demo_report"]
+
+HEAD = ("period", "patients", "Dice interval holds", "mean width", "accepted", "bad among accepted")
+
+
+def period_rows(result: DemoResult) -> list[tuple[str, ...]]:
+    """Return, for the whole case, one row of words per period; `HEAD` names the columns."""
+    rows = []
+    for period, summary in result.summaries().items():
+        counts = summary.loc[WHOLE_CASE]
+        bad = counts["error_among_accepted"]
+        rows.append(
+            (
+                period,
+                f"{counts['patients']:.0f}",
+                f"{counts['coverage']:.0%}",
+                f"{counts['mean_width']:.2f}",
+                f"{counts['share_accepted']:.0%}",
+                "nothing accepted" if pd.isna(bad) else f"{bad:.0%}",
+            )
+        )
+    return rows
+
+
+def sentences(result: DemoResult) -> list[str]:
+    """Tell in plain sentences what happened in the run."""
+    first = result.first.certificate
+    return [
+        f"Calibrated on {first.data['patients_calibration']} patients that fitted nothing "
+        f"({first.data['patients_fit']} others did); chosen predictor: {first.quality['name']}.",
+        first.structures[WHOLE_CASE].accept.promise,
+        _noticed(result),
+        f"Recalibrated with {result.second.certificate.data['patients_calibration']} fresh "
+        f"patients, drawn at random after the alarm: version {result.first.id[:12]} gave way to "
+        f"{result.second.id[:12]}.",
+        result.second.certificate.structures[WHOLE_CASE].accept.promise,
+    ]
+
+
+def _noticed(result: DemoResult) -> str:
+    before, delay = result.patients_before_change, result.patients_until_alarm
+    if delay is None:
+        return f"The scanner was replaced after patient {before}; it went unnoticed."
+    streams = ", ".join(result.last_run.located) or "all streams together"
+    return (
+        f"The scanner was replaced after patient {before}; the change was noticed at patient "
+        f"{before + delay}, {delay} patients later (alarm in: {streams})."
+    )
+
+
+def write_demo_report(result: DemoResult, path: str | Path) -> Path:
+    """Write the report of the first calibration, with the story of the run in it."""
+    story = [
+        ("What happened in this run", [HEAD, *period_rows(result)]),
+        ("In words", [("step", "what happened"), *enumerate(sentences(result), start=1)]),
+    ]
+    return write_report(path, result.first, result.before, _pictures(result), story=story)
+
+
+def _pictures(result: DemoResult) -> dict[str, Picture]:
+    threshold = result.first.certificate.settings["dice_threshold"]
+    model = JudgedModel(None, DeepEnsemble(demo_predictors()), result.first, STRUCTURES)
+    pictures = {}
+    for case_id in cases_to_look_at(result.before, threshold)["case_id"].unique():
+        verdict = model(result.cases[case_id])
+        if verdict.mask is not None:
+            entropy = verdict.maps()["predictive_entropy"]
+            pictures[case_id] = mid_slice(result.cases[case_id], verdict.mask, entropy)
+    return pictures

@@ -1,0 +1,248 @@
+"""The whole walk on the embedded cohort, from images to a new promise after a scanner change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from segqc_conformal.case import Case
+from segqc_conformal.case_log import CaseLog
+from segqc_conformal.demo.cohort import STRUCTURES, ScannerAge, cohort
+from segqc_conformal.demo.ensemble import demo_predictors
+from segqc_conformal.errors import InputError
+from segqc_conformal.evaluation import summarise, with_true_dice
+from segqc_conformal.features.extract import extract_features
+from segqc_conformal.features.table import write_table
+from segqc_conformal.gate import CalibratedGate
+from segqc_conformal.monitors.run import MonitorRun, run_monitors
+from segqc_conformal.quality_gate import QualityGate
+from segqc_conformal.recalibration import recalibrate
+from segqc_conformal.sampling.deep_ensemble import DeepEnsemble
+
+__all__ = ["DemoResult", "run_demo"]
+
+LABELLED = 320  # patients; half fit, half calibrate
+QUIET = 120  # new patients before the scanner change
+BATCH = 20  # patients between two runs of the monitors
+PATIENCE = 240  # new patients after the change at most, until the alarm
+UNDER_ALARM = 120  # new patients while fresh reference masks are gathered
+ROUTINE_RATE, ALARM_RATE = 0.05, 0.7
+LAST = 100  # new patients under the new promise
+BY = "segqc demo"
+
+# told the stage and how much of it is done: (stage, done, total)
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class DemoResult:
+    """What the demo found; every number was computed in the run.
+
+    Parameters
+    ----------
+    first, second : CalibratedGate
+        Before and after recalibration.
+    before, during, after : DataFrame
+        Verdicts with true Dice: under the first promise before the scanner change, under it
+        after the change, and under the second promise.
+    patients_before_change : int
+        Patients that the watch had seen when the scanner was replaced.
+    last_run : MonitorRun
+        The run that raised the alarm, or the last one if the change went unnoticed.
+    events : DataFrame
+        Events of the case log.
+    cases : dict of str to Case
+        Images of the first and of the last period, for pictures.
+    """
+
+    first: CalibratedGate
+    second: CalibratedGate
+    before: pd.DataFrame
+    during: pd.DataFrame
+    after: pd.DataFrame
+    patients_before_change: int
+    last_run: MonitorRun
+    events: pd.DataFrame
+    cases: dict[str, Case]
+
+    @property
+    def patients_until_alarm(self) -> int | None:
+        """Patients from the scanner change to the alarm; None if it went unnoticed."""
+        if self.last_run.alarmed_at is None:
+            return None
+        return self.last_run.alarmed_at - self.patients_before_change
+
+    def summaries(self) -> dict[str, pd.DataFrame]:
+        """Return the table of counts for each of the three periods."""
+        threshold = self.first.certificate.settings["dice_threshold"]
+        return {
+            "before the scanner change": summarise(self.before, threshold),
+            "after it, old promise": summarise(self.during, threshold),
+            "after it, new promise": summarise(self.after, threshold),
+        }
+
+
+@dataclass
+class _Hospital:
+    """Patients come in batches; the ensemble, the log and the audits are real."""
+
+    seed: int
+    log: CaseLog
+    progress: Progress
+    sampler: DeepEnsemble = field(default_factory=lambda: DeepEnsemble(demo_predictors()))
+    next_patient: int = 0
+    cases: dict[str, Case] = field(default_factory=dict)
+
+    def features(self, patients: int, scanner: ScannerAge) -> pd.DataFrame:
+        """Image and segment the next patients; reference masks are known, as dice."""
+        cases = list(cohort(self.seed, patients, first=self.next_patient, scanner=scanner))
+        self.next_patient += patients
+        self.cases |= {case.case_id: case for case in cases}
+        return extract_features(cases, None, self.sampler, structures=STRUCTURES, progress=False)
+
+    def judge(self, gate: CalibratedGate, scanner: ScannerAge, audit_rate: float) -> pd.DataFrame:
+        """Judge and log the next batch, draw audits from it, and answer them."""
+        table = self.features(BATCH, scanner)
+        verdicts = gate.judge(table)
+        self.log.add(verdicts, table)
+        now = table["time"].max().to_pydatetime()
+        for case_id in self.log.draw_audits(audit_rate, self.seed, now=now)["case_id"]:
+            truth = table[table["case_id"] == case_id].set_index("structure")["dice"]
+            self.log.add_audit(case_id, truth.to_dict(), now=now)
+        return with_true_dice(verdicts, table)
+
+    def watch(self, gate: CalibratedGate, verdicts: pd.DataFrame) -> MonitorRun:
+        now = verdicts["time"].max().to_pydatetime()
+        return run_monitors(self.log, gate.id, gate.profile, now, seed=self.seed)
+
+
+def run_demo(folder: str | Path, seed: int = 0, progress: Progress | None = None) -> DemoResult:
+    """Run the whole walk on the embedded cohort and leave its files in `folder`.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Gets ``features.parquet``, ``verdicts.parquet``, ``calibration/`` and ``log.db``; none of
+        them may be there.
+    seed : int
+        Of the cohort: other patients, other verdicts, other alarms.
+    progress : callable, optional
+        Called with (stage, done, total).
+
+    Returns
+    -------
+    DemoResult
+
+    Raises
+    ------
+    InputError
+        If an earlier demo left its files in `folder`.
+
+    Notes
+    -----
+    Guarantee: none beyond those of the certificates it makes; the audits are a random draw, as
+    `recalibrate` needs.
+    """
+    folder = _empty_folder(Path(folder))
+    with CaseLog(f"sqlite:///{folder / 'log.db'}") as log:
+        hospital = _Hospital(seed, log, progress or (lambda *_: None))
+        first = _calibrated(hospital, folder)
+        before, quiet = _period(
+            hospital, first, "verdicts for new patients", QUIET, "original", ROUTINE_RATE
+        )
+        noticing, alarm = _period(
+            hospital,
+            first,
+            "scanner replaced: verdicts until the alarm",
+            PATIENCE,
+            "replaced",
+            ROUTINE_RATE,
+            until_alarm=True,
+        )
+        cases_at_alarm = len(log.cases_after())
+        under_alarm, _ = _period(
+            hospital,
+            first,
+            "fresh reference masks for a random share",
+            UNDER_ALARM,
+            "replaced",
+            ALARM_RATE,
+        )
+        hospital.progress("new certificates", 0, 1)
+        second = recalibrate(
+            folder / "calibration",
+            log.audited(since_sequence=cases_at_alarm),
+            by=BY,
+            reason="alarm after the scanner change",
+        )
+        hospital.progress("new certificates", 1, 1)
+        after, _ = _period(
+            hospital, second, "verdicts under the new promise", LAST, "replaced", ROUTINE_RATE
+        )
+        during = pd.concat([noticing, under_alarm], ignore_index=True)
+        write_table(pd.concat([before, during, after]), folder / "verdicts.parquet")
+        return DemoResult(
+            first,
+            second,
+            before,
+            during,
+            after,
+            quiet.total_cases,
+            alarm,
+            log.events(),
+            hospital.cases,
+        )
+
+
+def _empty_folder(folder: Path) -> Path:
+    left = [name for name in ("log.db", "calibration") if (folder / name).exists()]
+    if left:
+        raise InputError(
+            "a folder without files of an earlier demo",
+            f"{left} in {folder}",
+            "choose another --out, or delete that folder",
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _calibrated(hospital: _Hospital, folder: Path) -> CalibratedGate:
+    stage = f"features of {LABELLED} labelled patients"
+    parts = []
+    for done in range(0, LABELLED, BATCH):
+        hospital.progress(stage, done, LABELLED)
+        parts.append(hospital.features(BATCH, "original"))
+    hospital.progress(stage, LABELLED, LABELLED)
+    table = pd.concat(parts, ignore_index=True)
+    write_table(table, folder / "features.parquet")
+    hospital.cases.clear()
+    stage = "quality predictor and certificates"
+    hospital.progress(stage, 0, 1)
+    gate = QualityGate(seed=hospital.seed).calibrate(table)
+    gate.save(folder / "calibration", by=BY, reason="first calibration")
+    hospital.progress(stage, 1, 1)
+    return gate
+
+
+def _period(
+    hospital: _Hospital,
+    gate: CalibratedGate,
+    stage: str,
+    patients: int,
+    scanner: ScannerAge,
+    audit_rate: float,
+    until_alarm: bool = False,
+) -> tuple[pd.DataFrame, MonitorRun]:
+    """Judge `patients` in batches, the monitors running after each."""
+    parts = []
+    for done in range(0, patients, BATCH):
+        hospital.progress(stage, done, patients)
+        parts.append(hospital.judge(gate, scanner, audit_rate))
+        run = hospital.watch(gate, parts[-1])
+        if until_alarm and run.status == "alarm":
+            break
+    hospital.progress(stage, patients, patients)
+    return pd.concat(parts, ignore_index=True), run

@@ -1,0 +1,237 @@
+"""A batch of cases with what samples them: from what a user points at to a feature table."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from segqc_conformal.adapters.torch_export import load_exported_program
+from segqc_conformal.canonical_json import canonical_json, sha256_hex
+from segqc_conformal.errors import FileFormatError, InputError
+from segqc_conformal.features.case_files import CaseFiles
+from segqc_conformal.features.case_folders import find_cases
+from segqc_conformal.features.case_list import read_case_list
+from segqc_conformal.features.extract import extract_features
+from segqc_conformal.features.table import write_table
+from segqc_conformal.sampling.deep_ensemble import DeepEnsemble
+from segqc_conformal.sampling.predictor import Predictor
+from segqc_conformal.sampling.sampler import Sampler
+from segqc_conformal.sampling.single_pass import SinglePass
+from segqc_conformal.sampling.stored_samples import StoredSamples
+
+__all__ = ["WHAT_IS_READ", "Batch", "extract_batch", "find_programs", "open_batch"]
+
+WHAT_IS_READ = (
+    "give a folder of saved probabilities (<case_id>.npz, <case_id>.nii.gz or <case_id>/ of "
+    "NIfTI samples), or .pt2 files written by torch.export.save with --images; other models "
+    "can be wrapped in Python by segqc_conformal.Predictor"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Cases and their sampler.
+
+    Parameters
+    ----------
+    cases : tuple of CaseFiles
+    predictor : Predictor or None
+        None where the sampler brings its own models or samples.
+    sampler : Sampler
+    unused : tuple of path
+        Files that fit no case.
+    settings : str
+        Hash of what changes the features and stands in no case and no model id.
+    """
+
+    cases: tuple[CaseFiles, ...]
+    predictor: Predictor | None
+    sampler: Sampler
+    unused: tuple[Path, ...]
+    settings: str
+
+
+def find_programs(source: str) -> tuple[Path, ...]:
+    """Return the ``.pt2`` files that `source` names; none if it is a folder without any.
+
+    Parameters
+    ----------
+    source : str
+        A folder, or file names separated by commas.
+
+    Raises
+    ------
+    FileFormatError
+        If a file does not exist or is of another kind.
+
+    Examples
+    --------
+    >>> find_programs("model.onnx")
+    Traceback (most recent call last):
+    ...
+    segqc_conformal.errors.FileFormatError: expected an existing folder or .pt2 files...
+    """
+    if Path(source).is_dir():
+        return tuple(sorted(Path(source).glob("[!.]*.pt2")))
+    paths = tuple(Path(part.strip()) for part in source.split(","))
+    for path in paths:
+        if path.suffix != ".pt2":
+            raise FileFormatError("an existing folder or .pt2 files", str(path), WHAT_IS_READ)
+    return paths
+
+
+def open_batch(
+    source: str,
+    *,
+    images: Path | None = None,
+    masks: Path | None = None,
+    references: Path | None = None,
+    case_list: Path | None = None,
+    model_id: str | None = None,
+    activation: str | None = None,
+    spacing_mm: tuple[float, ...] | None = None,
+) -> Batch:
+    """Open saved probabilities, or models with images.
+
+    Parameters
+    ----------
+    source : str
+        A folder of saved probabilities, or ``.pt2`` files (see `find_programs`).
+    images, masks, references : path, optional
+        Folders, as in `find_cases`.
+    case_list : path, optional
+        As `read_case_list` takes it.
+    model_id : str, optional
+        Required for saved probabilities; for one model it replaces the hash of its weights.
+    activation : str, optional
+        Of the models' output, as in `Predictor` ("softmax" if None); refused for probabilities.
+    spacing_mm : tuple of float, optional
+        Voxel size of ``.npz`` probabilities where no file holds it; refused for models.
+
+    Returns
+    -------
+    Batch
+
+    Raises
+    ------
+    InputError
+        For settings that do not belong together, files of other kinds, or no case at all.
+
+    Notes
+    -----
+    Guarantee: none.
+    """
+    programs = find_programs(source)
+    _check_settings(source, programs, images, model_id, activation, spacing_mm)
+    found = find_cases(
+        images=images,
+        probabilities=None if programs else source,
+        masks=masks,
+        references=references,
+        listed=None if case_list is None else read_case_list(case_list),
+        spacing_mm=spacing_mm,
+    )
+    predictor, sampler = (
+        _models(programs, activation or "softmax", model_id)
+        if programs
+        else (None, StoredSamples(found.samples, model_id=str(model_id)))
+    )
+    folders = [path for paths in found.samples.values() if len(paths) > 1 for path in paths]
+    settings = {
+        "activation": activation,
+        "spacing_mm": spacing_mm,
+        "images": str(images),
+        "samples": [[str(path), path.stat().st_mtime_ns] for path in folders],
+    }
+    return Batch(
+        found.cases, predictor, sampler, found.unused, sha256_hex(canonical_json(settings).encode())
+    )
+
+
+def _check_settings(
+    source: str,
+    programs: tuple[Path, ...],
+    images: Path | None,
+    model_id: str | None,
+    activation: str | None,
+    spacing_mm: tuple[float, ...] | None,
+) -> None:
+    if programs and images is None:
+        raise InputError("images for the model", source, "give their folder by --images")
+    if programs and spacing_mm is not None:
+        raise InputError("spacing from the images", spacing_mm, "leave --spacing out")
+    if len(programs) > 1 and model_id is not None:
+        raise InputError(
+            "no --model-id for an ensemble", model_id, "leave it out: its weights name it"
+        )
+    if not programs and not model_id:
+        raise InputError(
+            "a name for the model that made the probabilities",
+            "none",
+            "give --model-id, and another one whenever the model changes",
+        )
+    if not programs and activation is not None:
+        raise InputError(
+            "saved probabilities, which need no activation",
+            f"--activation {activation}",
+            "leave it out, and save probabilities, not logits",
+        )
+
+
+def _models(
+    programs: tuple[Path, ...], activation: str, model_id: str | None
+) -> tuple[Predictor | None, Sampler]:
+    models = [
+        Predictor(load_exported_program(path), activation, model_id=model_id) for path in programs
+    ]
+    return (models[0], SinglePass()) if len(models) == 1 else (None, DeepEnsemble(models))
+
+
+def extract_batch(
+    batch: Batch, out: str | Path, structures: Mapping[str, int], *, progress: bool = True
+) -> pd.DataFrame:
+    """Extract the feature table of a batch and write it; a repeated call goes on where one stopped.
+
+    Parameters
+    ----------
+    batch : Batch
+    out : path
+        ``.parquet`` or ``.csv``. Finished cases are kept in a hidden folder beside it, which is
+        removed once the table is written.
+    structures : mapping of str to int
+    progress : bool
+        Show a progress bar on standard error.
+
+    Returns
+    -------
+    DataFrame
+        The feature table, as `extract_features` returns it.
+
+    Raises
+    ------
+    FileFormatError
+        If `out` has another suffix; nothing is computed then.
+
+    Notes
+    -----
+    Guarantee: every case of the batch comes out.
+    """
+    out = Path(out)
+    if out.suffix not in (".parquet", ".csv"):
+        raise FileFormatError("--out as a .parquet or .csv file", out.name, "choose one of these")
+    unfinished = out.with_name(f".{out.name}.unfinished")
+    table = extract_features(
+        batch.cases,
+        batch.predictor,
+        batch.sampler,
+        structures=structures,
+        resume_folder=unfinished / batch.settings[:16],
+        progress=progress,
+    )
+    write_table(table, out)
+    shutil.rmtree(unfinished, ignore_errors=True)
+    return table

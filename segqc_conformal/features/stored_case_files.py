@@ -1,0 +1,145 @@
+"""A case whose probabilities were saved: no image is needed, only its grid."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from segqc_conformal.case import Case
+from segqc_conformal.errors import FileFormatError, GeometryError, InputError
+from segqc_conformal.features.case_files import CaseFiles
+
+__all__ = ["StoredCaseFiles"]
+
+_SPACING_TOLERANCE_MM = 1e-3
+_SPACING_MEMBER = "spacing_mm"
+
+
+@dataclass(frozen=True)
+class StoredCaseFiles(CaseFiles):
+    """Where the saved probabilities of a case lie, and what gives their grid.
+
+    Parameters
+    ----------
+    case_id, patient_id, site, mask, reference, time
+        As in `CaseFiles`.
+    image : path
+        The ``.npz`` or NIfTI file of probabilities, or the folder of the case's NIfTI samples.
+    samples : tuple of path
+        The files of probabilities, as `StoredSamples` reads them.
+    scan : path, optional
+        The NIfTI image; read only where ``.npz`` probabilities need its grid.
+    spacing_mm : tuple of float, optional
+        Voxel size for ``.npz`` probabilities where no file holds it.
+
+    Notes
+    -----
+    The grid comes from the first of: NIfTI probabilities, `scan`, `mask`, `reference`,
+    "spacing_mm" in the ``.npz`` file, `spacing_mm`. Without any of them the case is refused.
+    Guarantee: none.
+
+    Examples
+    --------
+    >>> StoredCaseFiles("c17", "p9", "A", "c17.npz", samples=(Path("c17.npz"),)).scan is None
+    True
+    """
+
+    samples: tuple[Path, ...] = ()
+    scan: Path | None = None
+    spacing_mm: tuple[float, ...] | None = None
+
+    def load(self) -> Case:
+        """Return a case on the grid of the probabilities, its image never looked at.
+
+        Raises
+        ------
+        FileFormatError
+            If a file is missing, corrupt, truncated or of another kind.
+        GeometryError
+            If spacing, shape or affine of the probabilities and the masks disagree.
+        InputError
+            If nothing says how large a voxel is.
+        """
+        from segqc_conformal.adapters.nifti import read_case
+
+        first = self.samples[0]
+        stored = _stored_spacing(first, self.case_id) if first.suffix == ".npz" else None
+        grid = first if first.suffix != ".npz" else self.scan or self.mask or self.reference
+        if grid is None:
+            return self._without_grid_file(stored or self.spacing_mm)
+        case = read_case(
+            grid,
+            case_id=self.case_id,
+            patient_id=self.patient_id,
+            site=self.site,
+            mask=self.mask,
+            reference=self.reference,
+            time=self.time,
+        )
+        if stored is not None and not _close(stored, case.spacing):
+            raise GeometryError(
+                f"the spacing of {Path(grid).name}, {case.spacing} mm",
+                f"spacing_mm {stored} in {first.name}",
+                "save the probabilities on the grid, and in the axis order, of the image",
+                self.case_id,
+            )
+        return case
+
+    def _without_grid_file(self, spacing: tuple[float, ...] | None) -> Case:
+        if spacing is None:
+            raise InputError(
+                "a voxel size",
+                f"{self.samples[0].name} without 'spacing_mm', and no image or mask",
+                "give --spacing, or save it: np.savez(path, probabilities=..., spacing_mm=...)",
+                self.case_id,
+            )
+        spatial = _spatial_shape(self.samples[0], self.case_id)
+        if len(spatial) != len(spacing):
+            raise GeometryError(
+                f"probabilities of shape (samples, classes, *spatial) with {len(spacing)} spatial "
+                "axes",
+                f"{len(spatial)} spatial axes",
+                "keep the axis of samples also where there is one: probabilities[None]",
+                self.case_id,
+            )
+        return Case(
+            np.broadcast_to(np.float32(0), spatial),
+            case_id=self.case_id,
+            patient_id=self.patient_id,
+            site=self.site,
+            time=self.time,
+            spacing_mm=spacing,
+        )
+
+
+def _close(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    return len(one) == len(other) and np.allclose(one, other, rtol=0, atol=_SPACING_TOLERANCE_MM)
+
+
+def _spatial_shape(path: Path, case_id: str) -> tuple[int, ...]:
+    from segqc_conformal.sampling.sample_files import read_samples
+
+    with closing(read_samples(path, case_id)) as samples:  # type: ignore[type-var]
+        return tuple(next(samples).shape[1:])
+
+
+def _stored_spacing(path: Path, case_id: str) -> tuple[float, ...] | None:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            if _SPACING_MEMBER not in arrays.files:
+                return None
+            return tuple(float(step) for step in arrays[_SPACING_MEMBER])
+    except FileNotFoundError:
+        raise FileFormatError(
+            "an existing file of probabilities", str(path), "check the path", case_id
+        ) from None
+    except Exception as error:  # zipfile, zlib and numpy each raise their own kinds
+        raise FileFormatError(
+            f"a readable {path.name}",
+            f"{type(error).__name__}: {' '.join(str(error).split())}",
+            "write the file again: it is truncated, corrupt or not what its name says",
+            case_id,
+        ) from error

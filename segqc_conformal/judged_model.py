@@ -1,0 +1,153 @@
+"""A deployed model with a gate around it: case in, verdict out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from segqc_conformal.case import Case, check_structures
+from segqc_conformal.errors import IdentityError, SegqcError
+from segqc_conformal.features.case_features import (
+    AccumulatedCase,
+    Postprocess,
+    accumulate_case,
+    case_rows,
+    failed_rows,
+    row_identity,
+)
+from segqc_conformal.gate import CalibratedGate
+from segqc_conformal.whole_case import WHOLE_CASE
+
+if TYPE_CHECKING:
+    from segqc_conformal.case_log import CaseLog
+    from segqc_conformal.sampling.predictor import Predictor
+    from segqc_conformal.sampling.sampler import Sampler
+
+__all__ = ["JudgedModel", "Verdict"]
+
+
+@dataclass(frozen=True, eq=False)
+class Verdict:
+    """What the gate says about one case.
+
+    Parameters
+    ----------
+    case_id : str
+    mask : ndarray of int64, shape ``(*spatial)``, or None
+        The judged mask; None if the case failed before there was one.
+    rows : DataFrame
+        Verdict table of the case: one row per structure and, with several, ``whole_case``.
+    features : DataFrame
+        Feature-table rows of the case.
+    """
+
+    case_id: str
+    mask: NDArray[np.int64] | None
+    rows: pd.DataFrame
+    features: pd.DataFrame
+    _accumulated: AccumulatedCase | None
+
+    @property
+    def accept(self) -> bool:
+        """Whether the whole case may pass without a human."""
+        return bool(self._deciding["accept"])
+
+    @property
+    def reason(self) -> str:
+        """Why, in one word of the verdict table."""
+        return str(self._deciding["reason"])
+
+    @property
+    def message(self) -> str:
+        """Why, in a sentence."""
+        return str(self._deciding["message"])
+
+    @property
+    def _deciding(self) -> pd.Series:
+        whole = self.rows[self.rows["structure"] == WHOLE_CASE]
+        return (whole if len(whole) else self.rows).iloc[0]
+
+    def maps(self) -> dict[str, NDArray[Any]]:
+        """Return the uncertainty maps, made on request; empty if the case failed.
+
+        Notes
+        -----
+        Guarantee: none; maps show where to look.
+        """
+        return {} if self._accumulated is None else self._accumulated.uncertainty.maps()
+
+
+@dataclass(frozen=True, eq=False)
+class JudgedModel:
+    """A segmentation model wrapped by a gate; the model itself is not changed.
+
+    Parameters
+    ----------
+    predictor : Predictor or None
+        None for samplers that bring their own models or samples.
+    sampler : Sampler
+    gate : CalibratedGate
+        Calibrated for this model, sampler and kind of judged mask.
+    structures : mapping of str to int
+        Structure name -> label, as in the calibration.
+    postprocess : callable, optional
+        ``label_map -> label_map``, applied to the fused mask where a case has no deployed mask.
+    log : CaseLog, optional
+        Where each verdict is recorded.
+
+    Raises
+    ------
+    IdentityError
+        If the gate was calibrated for another model, sampler or set of structures.
+    SamplingError
+        If the sampler cannot work with the model.
+
+    Notes
+    -----
+    Guarantee: that of the gate's certificates. A case that fails is referred with its reason; it
+    does not raise. Training flags, gradients and random state are left as found.
+    """
+
+    predictor: Predictor | None
+    sampler: Sampler
+    gate: CalibratedGate
+    structures: Mapping[str, int]
+    postprocess: Postprocess | None = None
+    log: CaseLog | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a gate that was calibrated for something else, before the first patient."""
+        expected = self.gate.certificate.identity
+        for column, value in row_identity(self.predictor, self.sampler).items():
+            if value != expected[column]:
+                raise IdentityError(
+                    f"{column} {expected[column]}", value, "calibrate a gate for this model"
+                )
+        if set(check_structures(self.structures)) != set(self.gate.structures):
+            raise IdentityError(
+                f"structures {sorted(self.gate.structures)}", sorted(self.structures),
+                "name the structures that were calibrated",
+            )
+
+    def __call__(self, case: Case) -> Verdict:
+        """Judge one case, and record it where there is a log."""
+        identity = row_identity(self.predictor, self.sampler)
+        accumulated = None
+        try:
+            accumulated = accumulate_case(
+                case, self.predictor, self.sampler, self.structures, self.postprocess
+            )
+            rows = case_rows(case, accumulated, self.structures, identity)
+        except (SegqcError, RuntimeError, ValueError) as error:
+            rows = failed_rows(case, f"{type(error).__name__}: {error}", self.structures, identity)
+        features = pd.DataFrame(rows)
+        verdicts = self.gate.judge(features)
+        if self.log is not None:
+            self.log.add(verdicts, features)
+        mask = None if accumulated is None else accumulated.mask
+        return Verdict(case.case_id, mask, verdicts, features, accumulated)

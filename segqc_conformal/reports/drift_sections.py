@@ -1,0 +1,136 @@
+"""What the monitors say, in words for a person."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+
+import pandas as pd
+
+from segqc_conformal.reports.page import Section, notice, number, paragraph, table
+
+__all__ = ["StreamEvidence", "happened", "in_short", "meaning", "streams"]
+
+EVENTS_SHOWN = 50
+
+
+@dataclass(frozen=True)
+class StreamEvidence:
+    """What a monitor knows about one stream.
+
+    Parameters
+    ----------
+    name : str
+    log_evidence : float
+        Natural logarithm of the evidence against "nothing changed".
+    alarm_level : float
+        The stream alarms when its log evidence reaches this.
+    alarmed : bool
+        Now or earlier.
+    change_point : str or int, optional
+        Where the change probably began: a case id or number; an estimate.
+    """
+
+    name: str
+    log_evidence: float
+    alarm_level: float
+    alarmed: bool
+    change_point: str | int | None = None
+
+
+def in_short(states: Sequence[StreamEvidence], cases: int) -> Section:
+    """Say in a sentence or two whether something changed."""
+    alarmed = [state for state in states if state.alarmed]
+    if not states:
+        text = notice("No monitor has reported yet; the figures below are descriptive.", "plain")
+    elif alarmed:
+        where = ", ".join(
+            state.name + (f" (since about case {state.change_point})" if state.change_point else "")
+            for state in alarmed
+        )
+        text = notice(
+            f"Alarm (WATCH): new cases no longer look like the calibration cases. Noticed in: "
+            f"{where}. The promises are suspended until audits clear the change or the gate is "
+            "recalibrated.",
+            "caution",
+        )
+    else:
+        closest = max(states, key=lambda state: state.log_evidence - state.alarm_level)
+        text = notice(
+            f"No alarm. The evidence of {len(states)} streams stays below its alarm level; closest "
+            f"is {closest.name}, {number(closest.log_evidence, 1)} of "
+            f"{number(closest.alarm_level, 1)}.",
+            "good",
+        )
+    return Section("In short", text + paragraph(f"{cases} recent cases are shown."))
+
+
+def streams(states: Sequence[StreamEvidence]) -> Section:
+    """Tabulate the evidence of each stream against its alarm level."""
+    if not states:
+        return Section("Evidence per stream", paragraph("No monitor state was given."))
+    ordered = sorted(states, key=lambda state: state.alarm_level - state.log_evidence)
+    head = ("stream", "log evidence", "alarm level", "state", "since about case")
+    rows = [
+        (
+            state.name,
+            number(state.log_evidence, 2),
+            number(state.alarm_level, 2),
+            "ALARM" if state.alarmed else "quiet",
+            state.change_point or "–",
+        )
+        for state in ordered
+    ]
+    bars = "".join(_bar(state) for state in ordered)
+    text = paragraph(
+        "Evidence grows while new cases look unlike the calibration cases and shrinks while they "
+        "look alike. A stream alarms when it reaches its level; levels share the false-alarm "
+        "bound between the streams. Streams that alarmed themselves are where the change was "
+        "seen; the order of the others is descriptive."
+    )
+    return Section("Evidence per stream", f"{text}{table(head, rows)}{bars}")
+
+
+def _bar(state: StreamEvidence) -> str:
+    share = 100.0 * min(max(state.log_evidence / state.alarm_level, 0.0), 1.0)
+    over = ' class="over"' if state.alarmed else ""
+    return (
+        f'<p class="note">{escape(state.name)}<span class="bar"><i{over} '
+        f'style="width:{0.0 if math.isnan(share) else share:.0f}%"></i></span></p>'
+    )
+
+
+def meaning() -> Section:
+    """Say what an alarm means, and what it does not."""
+    points = (
+        "An alarm means: new cases are statistically unlike the calibration cases, so the promises "
+        "of the gate no longer stand on firm ground.",
+        "It does not mean that masks became worse. No reference mask was looked at; whether harm "
+        "was done only audits can tell. Raise the audit rate.",
+        "No alarm does not mean that all is well: a change that leaves the features as they are "
+        "cannot be seen without labels.",
+        "Within its horizon a monitor's false-alarm bound holds however often one looks. The "
+        "p-values of the detailed comparison below have no such bound: with many columns and many "
+        "reports some will be small by chance. They decide nothing.",
+        "The place where a change began is an estimate.",
+    )
+    items = "".join(f"<li>{escape(point)}</li>" for point in points)
+    return Section("What an alarm means, and what not", f"<ul>{items}</ul>")
+
+
+def happened(events: pd.DataFrame | None) -> Section:
+    """List the latest events of the log, the newest first."""
+    if events is None or events.empty:
+        return Section("What happened", paragraph("No events were recorded."))
+    latest = events.tail(EVENTS_SHOWN).iloc[::-1]
+    head = [str(name) for name in latest.columns]
+    rows = [[_told(value) for value in row] for row in latest.itertuples(index=False)]
+    return Section("What happened", table(head, rows))
+
+
+def _told(value: object) -> object:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {detail}" for key, detail in value.items())
+    return f"{value:%Y-%m-%d %H:%M}" if isinstance(value, pd.Timestamp) else value

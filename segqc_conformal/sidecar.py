@@ -1,0 +1,56 @@
+"""One JSON file per case beside the images: verdicts for systems that read files."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from segqc_conformal.canonical_json import canonical_json, sha256_hex
+
+__all__ = ["write_sidecars"]
+
+
+def write_sidecars(verdicts: pd.DataFrame, folder: str | Path) -> list[Path]:
+    """Write ``<case_id>.segqc.json`` for each case of a verdict table.
+
+    Parameters
+    ----------
+    verdicts : DataFrame
+        Verdict table.
+    folder : str or Path
+        Made if absent; files of the same name are replaced.
+
+    Returns
+    -------
+    list of Path
+        In the order of the cases. A case id that is no safe file name is replaced by a hash of it.
+
+    Notes
+    -----
+    Guarantee: none; a missing number (and an accept score of minus infinity) is null.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> rows = pd.DataFrame({"case_id": ["c1"], "structure": ["lesion"], "dice_low": [0.7]})
+    >>> write_sidecars(rows, tempfile.mkdtemp())[0].name
+    'c1.segqc.json'
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for case_id, rows in verdicts.groupby("case_id", sort=False):
+        name = str(case_id)
+        if not re.fullmatch(r"[\w.-]+", name):
+            name = sha256_hex(name.encode())[:16]
+        path = folder / f"{name}.segqc.json"
+        # pandas writes NaN, NaT and infinities as null, which JSON can hold
+        records = json.loads(rows.drop(columns="case_id").to_json(orient="records", date_format="iso"))
+        temporary = path.with_suffix(".tmp")
+        temporary.write_text(canonical_json({"case_id": str(case_id), "verdicts": records}))
+        temporary.replace(path)
+        written.append(path)
+    return written
