@@ -115,7 +115,7 @@ class LazyCases:
 
 def features(patients: Sequence[str], versions: Sequence[str], progress: bool = True
              ) -> pd.DataFrame:
-    """Extract the feature table, with the column ``version``; finished cases come from the cache."""
+    """Extract the feature table, with the column ``version``, through the cache."""
     folder = data_folder() / "data/hippocampus"
     cases = LazyCases(patients, versions, folder / "images", folder / "labels")
     table = sq.extract_features(

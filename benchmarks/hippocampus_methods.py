@@ -59,9 +59,12 @@ def single_feature(parts: Scored, structures: tuple[str, ...], feature: str) -> 
         name: IsotonicRegression(out_of_bounds="clip").fit(rows[feature], rows["dice"])
         for name, rows in fit.groupby("structure")
     }
-    predicted = _scored(parts, structures, lambda rows: np.concatenate(
-        [curves[name].predict([x]) for name, x in zip(rows["structure"], rows[feature],
-                                                     strict=True)]))
+
+    def predict(rows: pd.DataFrame) -> pd.Series:
+        by_structure = rows.groupby("structure")[feature]
+        return by_structure.transform(lambda values: curves[values.name].predict(values))
+
+    predicted = _scored(parts, structures, predict)
     raw = _scored(parts, structures, lambda rows: rows[feature].to_numpy())
     return {
         name: rows.assign(accept_score=raw[name]["accept_score"])

@@ -57,7 +57,7 @@ def largest_tolerable_bad(
     guess = binom.ppf(delta, counts, tolerated_error).astype(np.int64)
     # ppf gives the smallest k with cdf >= delta; the wanted k is that one only on equality
     passes = binom.cdf(guess, counts, tolerated_error) <= delta
-    return np.where(passes, guess, guess - 1)
+    return np.asarray(np.where(passes, guess, guess - 1), dtype=np.int64)
 
 
 def certification_chance(

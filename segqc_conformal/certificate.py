@@ -30,8 +30,9 @@ class StructureCertificate:
     ----------
     interval : IntervalCertificate
     accept : AcceptCertificate
-    certify_chance : float
-        P(certify) estimated on the fit patients, before calibration labels were looked at.
+    certify_chance : float or None
+        P(certify) estimated on the fit patients, before calibration labels were looked at; None
+        where the grid came from unlabelled patients of another population than theirs.
     grid : tuple of float
         Accept thresholds in test order, fixed beforehand.
     patients_empty, patients_both_empty : int
@@ -40,7 +41,7 @@ class StructureCertificate:
 
     interval: IntervalCertificate
     accept: AcceptCertificate
-    certify_chance: float
+    certify_chance: float | None
     grid: tuple[float, ...]
     patients_empty: int
     patients_both_empty: int

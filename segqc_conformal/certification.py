@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ from segqc_conformal.quality.predictor import FittedQuality
 if TYPE_CHECKING:
     from segqc_conformal.quality_gate import QualityGate
 
-__all__ = ["certified_gate", "hashed_patients", "labelled_rows", "likely_outcomes", "one_case_each"]
+__all__ = ["certified_gate", "hashed_patients", "labelled_rows", "likely_outcomes", "one_case_each", "pseudonym", "unlabelled_rows"]
 
 LIBRARIES = ("segqc-conformal", "numpy", "pandas", "scikit-learn", "scipy", "skops")
 PROFILE_COLUMNS = (
@@ -78,9 +78,21 @@ def one_case_each(rows: pd.DataFrame, seed: int) -> pd.DataFrame:
     return rows[rows["case_id"].isin(first_case_of_each_patient(rows, seed))]
 
 
+def unlabelled_rows(table: pd.DataFrame, but_not: Collection[str]) -> pd.DataFrame:
+    """Return the usable rows without ``dice`` of patients other than those in `but_not`."""
+    table = check_feature_table(table)
+    usable = table[(row_faults(table) == "") & table["dice"].isna()]
+    return usable[~usable["patient_id"].isin(list(but_not))].reset_index(drop=True)
+
+
+def pseudonym(patient: str) -> str:
+    """Return what a lineage keeps of a patient id: 16 hex digits of its SHA-256."""
+    return sha256_hex(patient.encode())[:16]
+
+
 def hashed_patients(rows: pd.DataFrame) -> list[str]:
-    """Return pseudonyms of the patients, sorted: what a lineage keeps of them."""
-    return sorted(sha256_hex(patient.encode())[:16] for patient in rows["patient_id"].unique())
+    """Return the pseudonyms of the patients of some rows, sorted."""
+    return sorted(map(pseudonym, rows["patient_id"].unique()))
 
 
 def certified_gate(
@@ -93,6 +105,7 @@ def certified_gate(
     identity: dict[str, str],
     left_out: dict[str, Any],
     lineage: dict[str, Any],
+    unlabelled: pd.DataFrame | None = None,
 ) -> CalibratedGate:
     """Certify a fitted quality predictor on calibration patients it has not seen.
 
@@ -108,6 +121,9 @@ def certified_gate(
         Structures, without ``whole_case``.
     identity, left_out, lineage : dict
         Recorded in the certificate.
+    unlabelled : DataFrame, optional
+        Scored rows of unlabelled patients of the population to be judged; the grid then comes
+        from them, and P(certify) is unknown.
 
     Returns
     -------
@@ -127,6 +143,7 @@ def certified_gate(
                 settings,
                 tuning[tuning["structure"] == name],
                 calibration[calibration["structure"] == name],
+                None if unlabelled is None else unlabelled[unlabelled["structure"] == name],
             )
             for name in names
         },
@@ -143,16 +160,18 @@ def certified_gate(
 
 
 def _certify(
-    settings: QualityGate, tuning: pd.DataFrame, calibration: pd.DataFrame
+    settings: QualityGate,
+    tuning: pd.DataFrame,
+    calibration: pd.DataFrame,
+    unlabelled: pd.DataFrame | None,
 ) -> StructureCertificate:
     known = calibration[calibration["predicted_dice"].notna()]
     interval = DiceInterval(
         miscoverage=settings.miscoverage, confidence=settings.interval_confidence
     ).calibrate(known["predicted_dice"], known["dice"], known["scale"])
     patients = len(calibration)
-    grid = accept_grid(
-        tuning["accept_score"], patients, settings.tolerated_error, settings.confidence
-    )
+    scores = (tuning if unlabelled is None else unlabelled)["accept_score"]
+    grid = accept_grid(scores, patients, settings.tolerated_error, settings.confidence)
     accept = AcceptThreshold(
         settings.dice_threshold, settings.tolerated_error, settings.confidence
     ).calibrate(calibration["accept_score"], calibration["dice"], grid)
@@ -160,7 +179,9 @@ def _certify(
     return StructureCertificate(
         interval=interval,
         accept=accept,
-        certify_chance=_certify_chance(settings, tuning, grid, patients),
+        certify_chance=None
+        if unlabelled is not None
+        else _certify_chance(settings, tuning, grid, patients),
         grid=tuple(float(threshold) for threshold in grid),
         patients_empty=int(empty.sum()),
         patients_both_empty=int((empty & (calibration["dice"] == 1.0)).sum()),

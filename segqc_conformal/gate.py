@@ -165,22 +165,24 @@ class CalibratedGate:
         Guarantee: the sentence in each verdict's certificate; a referred case carries none but
         its interval.
         """
-        table = check_feature_table(table)
+        table = check_feature_table(table.drop(columns="dice", errors="ignore"))
         faults = self._faults(table)
-        usable = table[faults == ""].assign(dice=np.nan)
+        usable = table[faults == ""]
         scored = score_rows(
             usable, self.quality, self.structures, self.certificate.settings["dice_threshold"]
         )
+        refused = table[faults != ""].drop_duplicates(["case_id", "structure"])
         verdicts = [self._judge_structure(rows) for _, rows in scored.groupby("structure")]
-        verdicts.append(self._refused(table[faults != ""], faults[faults != ""]))
+        verdicts.append(self._refused(refused, faults[refused.index]))
         verdicts.append(self._incomplete_cases(table, scored, faults))
-        out = pd.concat([part for part in verdicts if len(part)], ignore_index=True)
+        judged = [part for part in verdicts if len(part)]
+        out = pd.concat(judged or verdicts, ignore_index=True)
         out = out.assign(calibration=self.id)[list(VERDICT_COLUMNS)]
         return self._in_order(out, table)
 
     def _faults(self, table: pd.DataFrame) -> pd.Series:
         present = [name for name in self.quality.features if name in table]
-        faults = row_faults(table.assign(dice=np.nan), present)
+        faults = row_faults(table, present)
         missing = [name for name in self.quality.features if name not in table]
         if missing:
             faults[faults == ""] = (
@@ -231,7 +233,7 @@ class CalibratedGate:
         return rows.assign(
             predicted_dice=np.nan, dice_low=0.0, dice_high=1.0, accept=False,
             accept_score=-np.inf, reason=np.where(unknown, "unknown_group", "input_error"),
-            message=faults,
+            message=faults.astype(str),
         )
 
     def _incomplete_cases(

@@ -21,7 +21,7 @@ def stable_hash(seed: int, name: str) -> int:
     return int.from_bytes(digest[:8], "big")
 
 
-def first_case_of_each_patient(cases: pd.DataFrame, seed: int = 0) -> pd.Index:
+def first_case_of_each_patient(cases: pd.DataFrame, seed: int = 0) -> list[str]:
     """Choose the one case by which each patient counts.
 
     Parameters
@@ -33,7 +33,7 @@ def first_case_of_each_patient(cases: pd.DataFrame, seed: int = 0) -> pd.Index:
 
     Returns
     -------
-    Index of str
+    list of str, sorted
         One ``case_id`` per patient: the first by ``time``; where times tie or are missing, the
         case with the smallest hash of seed and case id. A known time comes before a missing one.
 
@@ -46,7 +46,7 @@ def first_case_of_each_patient(cases: pd.DataFrame, seed: int = 0) -> pd.Index:
     --------
     >>> t = pd.DataFrame({"case_id": ["b", "a", "c"], "patient_id": ["p", "p", "q"],
     ...                   "time": pd.to_datetime(["2026-01-02", "2026-01-01", None])})
-    >>> first_case_of_each_patient(t).tolist()
+    >>> first_case_of_each_patient(t)
     ['a', 'c']
     """
     unique = cases.drop_duplicates("case_id")
@@ -56,7 +56,8 @@ def first_case_of_each_patient(cases: pd.DataFrame, seed: int = 0) -> pd.Index:
     )
     order["hash"] = [stable_hash(seed, case_id) for case_id in order["case_id"]]
     order = order.sort_values(["patient_id", "time", "hash"], na_position="last")
-    return pd.Index(order.drop_duplicates("patient_id")["case_id"].sort_values())
+    first = order.drop_duplicates("patient_id")["case_id"]
+    return sorted(map(str, first))
 
 
 def split_patients(patient_ids: pd.Series, seed: int = 0) -> tuple[list[str], list[str]]:

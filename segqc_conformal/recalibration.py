@@ -12,9 +12,10 @@ from segqc_conformal.calibration_folder import CalibrationFolder, Switch
 from segqc_conformal.calibrators.conformal_rank import marginal_rank, pac_rank
 from segqc_conformal.certification import (
     certified_gate,
-    hashed_patients,
     labelled_rows,
     one_case_each,
+    pseudonym,
+    unlabelled_rows,
 )
 from segqc_conformal.errors import CalibrationError, IdentityError, InputError
 from segqc_conformal.features.table import one_identity
@@ -22,6 +23,8 @@ from segqc_conformal.gate import CalibratedGate, score_rows
 from segqc_conformal.quality_gate import QualityGate
 
 __all__ = ["FolderStatus", "recalibrate", "rollback", "status"]
+
+SMALLEST_GRID = 20  # unlabelled patients from whose scores a grid of thresholds can be made
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,9 @@ def recalibrate(
         Calibration folder; its active version is the parent.
     table : DataFrame
         Feature table with ``dice`` of cases drawn at random from the population that will be
-        judged: audits of accepted cases alone cannot calibrate referred ones.
+        judged: audits of accepted cases alone cannot calibrate referred ones. Unlabelled rows of
+        at least 20 other patients of that population, where there are any, set the grid of
+        accept thresholds; else the fit patients' out-of-fold scores do.
     by, reason : str
         Kept for ever in the folder.
     now : datetime, optional
@@ -75,18 +80,23 @@ def recalibrate(
     settings = QualityGate(**parent.certificate.settings)
     rows, left_out = labelled_rows(table)
     _check_identity(rows, parent)
-    fresh = rows[~rows["patient_id"].isin(_known_patients(rows, versions))]
+    known = _known_patients(table, versions)
+    fresh = rows[~rows["patient_id"].isin(known)]
     left_out["patients_known_before"] = int(
         rows["patient_id"].nunique() - fresh["patient_id"].nunique()
     )
     _check_enough(fresh["patient_id"].nunique(), settings)
-    threshold = settings.dice_threshold
-    scored = score_rows(fresh, parent.quality, parent.structures, threshold)
+
+    def scored(usable: pd.DataFrame) -> pd.DataFrame:
+        found = score_rows(usable, parent.quality, parent.structures, settings.dice_threshold)
+        return one_case_each(found, settings.seed)
+
+    others = unlabelled_rows(table, [*known, *fresh["patient_id"]])
     gate = certified_gate(
         settings,
         parent.quality,
         _tuning_rows(parent),
-        one_case_each(scored, settings.seed),
+        scored(fresh),
         parent.structures,
         identity=parent.certificate.identity,
         left_out=left_out,
@@ -94,6 +104,7 @@ def recalibrate(
             "parent": parent.id,
             "fit_patients": parent.certificate.lineage["fit_patients"],
         },
+        unlabelled=scored(others) if others["patient_id"].nunique() >= SMALLEST_GRID else None,
     )
     versions.add(gate, action="recalibrate", by=by, reason=reason, now=now)
     return gate
@@ -176,16 +187,12 @@ def _check_identity(rows: pd.DataFrame, parent: CalibratedGate) -> None:
         )
 
 
-def _known_patients(rows: pd.DataFrame, versions: CalibrationFolder) -> list[str]:
+def _known_patients(table: pd.DataFrame, versions: CalibrationFolder) -> list[str]:
     known: set[str] = set()
     for certificate in versions.certificates().values():
         known |= set(certificate.lineage["fit_patients"])
         known |= set(certificate.lineage["calibration_patients"])
-    patients = rows.drop_duplicates("patient_id")
-    return [
-        patient for patient in patients["patient_id"]
-        if hashed_patients(patients[patients["patient_id"] == patient])[0] in known
-    ]
+    return [patient for patient in table["patient_id"].unique() if pseudonym(patient) in known]
 
 
 def _check_enough(patients: int, settings: QualityGate) -> None:

@@ -48,9 +48,9 @@ def write_sidecars(verdicts: pd.DataFrame, folder: str | Path) -> list[Path]:
             name = sha256_hex(name.encode())[:16]
         path = folder / f"{name}.segqc.json"
         # pandas writes NaN, NaT and infinities as null, which JSON can hold
-        records = json.loads(rows.drop(columns="case_id").to_json(orient="records", date_format="iso"))
+        text = rows.drop(columns="case_id").to_json(orient="records", date_format="iso")
         temporary = path.with_suffix(".tmp")
-        temporary.write_text(canonical_json({"case_id": str(case_id), "verdicts": records}))
+        temporary.write_text(canonical_json({"case_id": str(case_id), "verdicts": json.loads(text)}))
         temporary.replace(path)
         written.append(path)
     return written

@@ -1,4 +1,4 @@
-"""What several test folders share: databases for the case log."""
+"""What several test folders share: databases for the case log, and synthetic feature tables."""
 
 import os
 import pwd
@@ -6,10 +6,16 @@ import shutil
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
+
+from segqc_conformal.gate import CalibratedGate
+from segqc_conformal.quality_gate import QualityGate
 
 
 def _postgres_bin() -> Path | None:
@@ -72,3 +78,58 @@ def log_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path}/log.db"
     url: str = request.getfixturevalue("postgres_url")
     return url
+
+
+def _cohort(
+    patients: int, first: int = 0, *, structures: tuple[str, ...] = ("anterior", "posterior"),
+    empty: float = 0.0, seed: int = 0,
+) -> pd.DataFrame:
+    """Return a labelled feature table: one case per patient, ids "0000", "0001", ..."""
+    rng = np.random.default_rng([seed, first])
+    names = [f"{number:04d}" for number in range(first, first + patients)]
+    ids = pd.MultiIndex.from_product([names, structures]).to_frame(index=False)
+    quality = rng.beta(8.0, 1.2, len(ids))
+    dice = np.clip(quality + rng.normal(0.0, 0.02 + 0.1 * (1.0 - quality)), 0.0, 1.0)
+    nothing = rng.random(len(ids)) < empty
+    days = pd.to_timedelta(ids[0].astype(int), unit="D")
+    return pd.DataFrame(
+        {
+            "case_id": "c" + ids[0],
+            "patient_id": ids[0],
+            "structure": ids[1],
+            "site": np.where(ids[0].astype(int) % 2 == 0, "A", "B"),
+            "time": pd.Timestamp("2026-01-01", tz="UTC") + days,
+            "model_id": "m",
+            "sampler_id": "s",
+            "schema_version": "1",
+            "judged": "fused",
+            "failed": None,
+            "dice": np.where(nothing, 0.0, dice),
+            "feature_agreement": quality,
+            "feature_noise": rng.normal(size=len(ids)),
+            "feature_volume_ml": np.where(nothing, 0.0, rng.lognormal(1.0, 0.3, len(ids))),
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def cohort() -> Callable[..., pd.DataFrame]:
+    """Make labelled feature tables of synthetic patients."""
+    return _cohort
+
+
+@pytest.fixture(scope="session")
+def cheap() -> dict[str, Any]:
+    """Give one fast candidate for the quality predictor of a `cohort`."""
+    from sklearn.compose import make_column_transformer
+    from sklearn.linear_model import Ridge
+    from sklearn.pipeline import make_pipeline
+
+    seen = make_column_transformer(("passthrough", ["feature_agreement", "feature_noise"]))
+    return {"ridge": make_pipeline(seen, Ridge())}
+
+
+@pytest.fixture(scope="session")
+def gate(cheap: dict[str, Any]) -> CalibratedGate:
+    """Give a gate calibrated on 100 of 200 patients; some structures are predicted empty."""
+    return QualityGate().calibrate(_cohort(200, empty=0.03), candidates=cheap)

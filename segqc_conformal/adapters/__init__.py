@@ -1,1 +1,1 @@
-"""adapters"""
+"""Foreign libraries and file formats, each touched in one file."""

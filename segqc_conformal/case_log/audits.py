@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 import pandas as pd
-from sqlalchemy import Connection, and_, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, select, update
 
 from segqc_conformal.case_log import schema
 from segqc_conformal.case_log.adding import among
@@ -14,7 +14,7 @@ from segqc_conformal.case_log.rows import expand_features, time_text
 from segqc_conformal.errors import InputError
 from segqc_conformal.patients import stable_hash
 
-__all__ = ["answer_audit", "answered_audits", "draw_cases", "pending_cases"]
+__all__ = ["answer_audit", "answered_audits", "draw_cases", "never_drawn", "pending_cases"]
 
 WHOLE_CASE = "whole_case"
 CASES, AUDITS, DRAWS = schema.cases.c, schema.audits.c, schema.audit_draws.c
@@ -145,6 +145,18 @@ def pending_cases(connection: Connection, only: list[int] | None = None) -> pd.D
 
 def answered_audits(connection: Connection, since_sequence: int) -> pd.DataFrame:
     """Return the feature table of the drawn and answered cases after `since_sequence`."""
+    answered = and_(AUDITS.answered_at.is_not(None), AUDITS.probability.is_not(None))
+    return _feature_table(connection, since_sequence, answered)
+
+
+def never_drawn(connection: Connection, since_sequence: int) -> pd.DataFrame:
+    """Return the feature table, without ``dice``, of the cases after it that no draw chose."""
+    return _feature_table(connection, since_sequence, AUDITS.sequence.is_(None))
+
+
+def _feature_table(
+    connection: Connection, since_sequence: int, wanted: ColumnElement[bool]
+) -> pd.DataFrame:
     told = schema.features.c
     query = select(
         CASES.sequence,
@@ -163,18 +175,14 @@ def answered_audits(connection: Connection, since_sequence: int) -> pd.DataFrame
         AUDITS.probability,
         AUDITS.reference_kind,
         told.features,
-    ).select_from(schema.audits)
+    ).select_from(schema.features)
     query = (
-        query.join(schema.cases, CASES.sequence == AUDITS.sequence)
-        .join(
-            schema.features,
+        query.join(schema.cases, CASES.sequence == told.sequence)
+        .outerjoin(
+            schema.audits,
             and_(told.sequence == AUDITS.sequence, told.structure == AUDITS.structure),
         )
-        .where(
-            CASES.sequence > since_sequence,
-            AUDITS.answered_at.is_not(None),
-            AUDITS.probability.is_not(None),
-        )
+        .where(CASES.sequence > since_sequence, wanted)
     )
     rows = connection.execute(query.order_by(CASES.sequence, told.structure)).fetchall()
     frame = pd.DataFrame(rows, columns=[column.name for column in query.selected_columns])

@@ -16,6 +16,7 @@ from segqc_conformal.case_log.audits import (
     answer_audit,
     answered_audits,
     draw_cases,
+    never_drawn,
     pending_cases,
 )
 from segqc_conformal.case_log.engine import open_engine, writing
@@ -276,6 +277,17 @@ class CaseLog:
         """
         with self._engine.connect() as connection:
             return answered_audits(connection, since_sequence or 0)
+
+    def unaudited(self, since_sequence: int | None = None) -> pd.DataFrame:
+        """Return the feature table of the cases that no audit draw chose; ``dice`` is missing.
+
+        Parameters
+        ----------
+        since_sequence : int, optional
+            Only cases with a larger sequence number.
+        """
+        with self._engine.connect() as connection:
+            return never_drawn(connection, since_sequence or 0)
 
     def record_event(self, kind: str, detail: Mapping[str, Any], *, now: datetime) -> None:
         """Record that something happened; `detail` holds JSON values."""

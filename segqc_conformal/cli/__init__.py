@@ -1,1 +1,1 @@
-"""cli"""
+"""The commands: words around functions of the library."""

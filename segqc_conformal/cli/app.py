@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-import click
 import typer
 
 from segqc_conformal.cli.audit import audit
@@ -30,6 +29,7 @@ app = typer.Typer(
     name="segqc",
     help="How good is this mask, may it pass without a human, and do the promises still hold?",
     no_args_is_help=True,
+    rich_markup_mode="markdown",
     add_completion=False,
     pretty_exceptions_enable=False,
 )
@@ -45,17 +45,12 @@ app.add_typer(monitor, name="monitor")
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command; exit 0 ok, 1 error or wrong usage, 10 alarm, 11 not enough evidence."""
     try:
-        code = app(args=arguments, standalone_mode=False)
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message())
-        code = 0
-    except click.ClickException as error:
-        error.show()
-        code = 1
-    except click.exceptions.Abort:
-        click.echo("stopped", err=True)
-        code = 1
+        app(args=arguments)
+        code: object = 0
+    except SystemExit as stop:
+        code = stop.code
     except SegqcError as error:
-        click.echo(f"{type(error).__name__}: {error}", err=True)
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
         code = 1
-    sys.exit(code if isinstance(code, int) else 0)
+    # wrong usage is 2 to the parser, but an error like any other to whoever schedules us
+    sys.exit(1 if code == 2 else int(str(code or 0)))

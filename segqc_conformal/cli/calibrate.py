@@ -20,16 +20,16 @@ def calibrate(
     ] = 0.10,
     confidence: Annotated[float, typer.Option(help="Confidence of the accept promise.")] = 0.90,
     interval_confidence: Annotated[
-        float | None, typer.Option(help="Confidence of the interval (PAC) [default: marginal].")
+        float | None, typer.Option(help="Confidence of the interval (PAC). Default: marginal.")
     ] = None,
     fit_patients: Annotated[
         Path | None,
-        typer.Option(help="Text file of patient ids to fit on [default: half, by a hash]."),
+        typer.Option(help="Text file of patient ids to fit on. Default: half, by a hash."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the patient split and the predictor.")] = 0,
     by: Annotated[str, typer.Option(help="Who calibrates; kept for ever.")] = "unknown",
     report: Annotated[
-        Path | None, typer.Option(help="Report to write [default: OUT-report.html beside OUT].")
+        Path | None, typer.Option(help="Report to write. Default: OUT-report.html beside OUT.")
     ] = None,
     explore: Annotated[
         bool,

@@ -14,7 +14,7 @@ __all__ = ["demo"]
 
 def demo(
     out: Annotated[
-        Path | None, typer.Option(help="Folder for its files [default: a new temporary folder].")
+        Path | None, typer.Option(help="Folder for its files. Default: a new temporary folder.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Another seed gives other patients.")] = 0,
 ) -> None:

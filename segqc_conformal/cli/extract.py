@@ -17,29 +17,35 @@ _SHOWN = 20  # failed cases and unused files named on screen; the table holds al
 
 _OUT = typer.Option(help="Feature table to write, .parquet or .csv.", show_default=False)
 _STRUCTURES = typer.Option(
-    metavar="NAME=LABEL,...", show_default=False,
+    metavar="NAME=LABEL,...",
+    show_default=False,
     help="Foreground classes and their labels, for example anterior=1,posterior=2.",
 )
 _IMAGES = typer.Option(
-    metavar="DIR", show_default=False,
+    metavar="DIR",
+    show_default=False,
     help="NIfTI images, <case>.nii.gz. Needed with .pt2 files; with .npz files they give the grid.",
 )
 _MASKS = typer.Option(
-    metavar="DIR", show_default=False,
+    metavar="DIR",
+    show_default=False,
     help="Deployed masks, <case>.nii.gz: the masks to judge. Without it the fused mask of the "
     "samples is judged.",
 )
 _REFERENCES = typer.Option(
-    metavar="DIR", show_default=False,
+    metavar="DIR",
+    show_default=False,
     help="Reference masks of experts, <case>.nii.gz: adds the true Dice where there is one.",
 )
 _CASES = typer.Option(
-    metavar="CSV", show_default=False,
+    metavar="CSV",
+    show_default=False,
     help="Which cases to take: columns case_id, patient_id and, if known, site and time. Without "
     "it every case found is taken and counts as its own patient.",
 )
 _MODEL_ID = typer.Option(
-    metavar="NAME", show_default=False,
+    metavar="NAME",
+    show_default=False,
     help="Name of the model. Required with saved probabilities; a .pt2 file is named by its "
     "weights.",
 )
@@ -48,7 +54,8 @@ _ACTIVATION = typer.Option(
     help="What turns the output of .pt2 files into probabilities.  \\[default: softmax]",
 )
 _SPACING = typer.Option(
-    metavar="X,Y,Z", show_default=False,
+    metavar="X,Y,Z",
+    show_default=False,
     help="Voxel size in mm, for .npz files without 'spacing_mm' and without image or mask.",
 )
 
@@ -57,7 +64,8 @@ def extract(
     source: Annotated[
         str,
         typer.Argument(
-            metavar="INPUT", show_default=False,
+            metavar="INPUT",
+            show_default=False,
             help="Folder of saved probabilities, or .pt2 files (a folder, or separated by commas).",
         ),
     ],
@@ -77,17 +85,17 @@ def extract(
 
     From saved probabilities:
 
-      segqc extract probabilities/ --out features.parquet --model-id nnunet-v3
-        --structures anterior=1,posterior=2 --masks masks/ --references labels/
+        segqc extract probabilities/ --out features.parquet --model-id nnunet-v3
+          --structures anterior=1,posterior=2 --masks masks/ --references labels/
 
     From an ensemble and images:
 
-      segqc extract fold0.pt2,fold1.pt2 --images images/ --out features.parquet
-        --structures anterior=1,posterior=2 --masks masks/ --cases cases.csv
+        segqc extract fold0.pt2,fold1.pt2 --images images/ --out features.parquet
+          --structures anterior=1,posterior=2 --masks masks/ --cases cases.csv
 
-    Saved probabilities of a case are one file <case>.npz with the array
+    Saved probabilities of a case are one file CASE.npz with the array
     "probabilities" (samples, classes, x, y, z) and, if possible, "spacing_mm";
-    or one file <case>.nii.gz (x, y, z, classes); or a folder <case>/ of such
+    or one file CASE.nii.gz (x, y, z, classes); or a folder CASE/ of such
     NIfTI files, one for each sample.
 
     A .pt2 file is a program saved by torch.export. It gets the image as it
@@ -119,7 +127,7 @@ def extract(
         notes.print("Note: no --cases, so each case counts as its own patient, site 'unknown'.")
     if batch.unused:
         names = _listed([str(path) for path in batch.unused])
-        notes.print(f"Warning: no case for {names}", markup=False, soft_wrap=True)
+        notes.print(f"Warning: files that fit no case: {names}", markup=False, soft_wrap=True)
     table = extract_batch(batch, out, labels)
     _show(table, out)
     if table["failed"].notna().all():
@@ -144,10 +152,11 @@ def _show(table: pd.DataFrame, out: Path) -> None:
         console.print(f"  and {len(failed) - _SHOWN} more; see column 'failed' of the table")
     first = table.iloc[0]
     console.print(
-        f"{len(cases)} cases ({len(failed)} failed) of {cases['patient_id'].nunique()} patients, "
-        f"{cases['site'].nunique()} sites; judged: the {first['judged']} masks; "
-        f"model {first['model_id']}, {first['sampler_id']}.\nWrote {out}.",
-        markup=False, soft_wrap=True,
+        f"Cases: {len(cases)}, failed: {len(failed)}, patients: {cases['patient_id'].nunique()}, "
+        f"sites: {cases['site'].nunique()}. Judged: {first['judged']} masks. "
+        f"Model: {first['model_id']}, {first['sampler_id']}.\nWrote {out}",
+        markup=False,
+        soft_wrap=True,
     )
 
 

@@ -27,7 +27,7 @@ def run(
         float, typer.Option(help="Chance of a false alarm within the horizon.")
     ] = 0.05,
     as_of: Annotated[
-        datetime | None, typer.Option(help="Time of the run, for a repeat [default: now].")
+        datetime | None, typer.Option(help="Time of the run, for a repeat. Default: now.")
     ] = None,
     exit_zero: Annotated[
         bool, typer.Option("--exit-zero", help="Exit 0 on alarm and missing evidence too.")

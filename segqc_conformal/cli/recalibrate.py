@@ -27,13 +27,15 @@ def recalibrate(
         int, typer.Option(help="With --log: only cases after this sequence number.")
     ] = 0,
     report: Annotated[
-        Path | None, typer.Option(help="Report to write [default: beside the folder].")
+        Path | None, typer.Option(help="Report to write. Default: beside the folder.")
     ] = None,
 ) -> None:
     """Certify the gate anew on fresh labelled patients; the new version is in force at once.
 
     Patients that fitted or calibrated an earlier version are left out.
     """
+    import pandas as pd
+
     from segqc_conformal.case_log import CaseLog
     from segqc_conformal.cli.tables import print_certificates
     from segqc_conformal.errors import InputError
@@ -47,7 +49,7 @@ def recalibrate(
         table = read_table(features)
     else:
         with CaseLog(str(log)) as case_log:
-            table = case_log.audited(since_sequence=since)
+            table = pd.concat([case_log.audited(since), case_log.unaudited(since)])
     gate = recalibrate_folder(calibration, table, by=by, reason=reason)
     print_certificates(gate)
     path = report or calibration.parent / f"{calibration.name}-report.html"

@@ -16,7 +16,7 @@ def rollback(
     by: ByOption,
     reason: ReasonOption,
     to: Annotated[
-        str | None, typer.Option(help="Version, or its first digits [default: the parent].")
+        str | None, typer.Option(help="Version, or its first digits. Default: the parent.")
     ] = None,
 ) -> None:
     """Put an earlier version of the calibration in force again; its monitors resume."""

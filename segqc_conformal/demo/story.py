@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -18,12 +19,12 @@ from segqc_conformal.whole_case import WHOLE_CASE
 
 __all__ = ["period_rows", "sentences", "write_demo_report"]
 
-HEAD = ("period", "patients", "Dice interval holds", "mean width", "accepted", "bad among accepted")
+HEAD = ("period", "patients", "interval holds", "mean width", "accepted", "bad of these")
 
 
 def period_rows(result: DemoResult) -> list[tuple[str, ...]]:
     """Return, for the whole case, one row of words per period; `HEAD` names the columns."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for period, summary in result.summaries().items():
         counts = summary.loc[WHOLE_CASE]
         bad = counts["error_among_accepted"]
@@ -34,7 +35,7 @@ def period_rows(result: DemoResult) -> list[tuple[str, ...]]:
                 f"{counts['coverage']:.0%}",
                 f"{counts['mean_width']:.2f}",
                 f"{counts['share_accepted']:.0%}",
-                "nothing accepted" if pd.isna(bad) else f"{bad:.0%}",
+                "-" if pd.isna(bad) else f"{bad:.0%}",
             )
         )
     return rows
@@ -68,7 +69,7 @@ def _noticed(result: DemoResult) -> str:
 
 def write_demo_report(result: DemoResult, path: str | Path) -> Path:
     """Write the report of the first calibration, with the story of the run in it."""
-    story = [
+    story: list[tuple[str, str | Sequence[Sequence[object]]]] = [
         ("What happened in this run", [HEAD, *period_rows(result)]),
         ("In words", [("step", "what happened"), *enumerate(sentences(result), start=1)]),
     ]

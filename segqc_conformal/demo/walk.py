@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import pandas as pd
+import torch
 
 from segqc_conformal.case import Case
 from segqc_conformal.case_log import CaseLog
@@ -26,11 +29,11 @@ __all__ = ["DemoResult", "run_demo"]
 
 LABELLED = 320  # patients; half fit, half calibrate
 QUIET = 120  # new patients before the scanner change
-BATCH = 20  # patients between two runs of the monitors
+BATCH = 20  # cases between two runs of the monitors
 PATIENCE = 240  # new patients after the change at most, until the alarm
-UNDER_ALARM = 120  # new patients while fresh reference masks are gathered
-ROUTINE_RATE, ALARM_RATE = 0.05, 0.7
-LAST = 100  # new patients under the new promise
+UNDER_ALARM = 160  # new patients while fresh reference masks are gathered
+ROUTINE_RATE, ALARM_RATE = 0.05, 0.8
+LAST = 120  # new patients under the new promise
 BY = "segqc demo"
 
 # told the stage and how much of it is done: (stage, done, total)
@@ -79,7 +82,7 @@ class DemoResult:
         """Return the table of counts for each of the three periods."""
         threshold = self.first.certificate.settings["dice_threshold"]
         return {
-            "before the scanner change": summarise(self.before, threshold),
+            "before the change": summarise(self.before, threshold),
             "after it, old promise": summarise(self.during, threshold),
             "after it, new promise": summarise(self.after, threshold),
         }
@@ -96,16 +99,24 @@ class _Hospital:
     next_patient: int = 0
     cases: dict[str, Case] = field(default_factory=dict)
 
-    def features(self, patients: int, scanner: ScannerAge) -> pd.DataFrame:
-        """Image and segment the next patients; reference masks are known, as dice."""
-        cases = list(cohort(self.seed, patients, first=self.next_patient, scanner=scanner))
+    def batches(self, stage: str, patients: int, scanner: ScannerAge) -> Iterator[pd.DataFrame]:
+        """Yield feature tables of the next patients, with dice, as their images come in."""
+        cases = cohort(self.seed, patients, first=self.next_patient, scanner=scanner)
         self.next_patient += patients
-        self.cases |= {case.case_id: case for case in cases}
-        return extract_features(cases, None, self.sampler, structures=STRUCTURES, progress=False)
+        seen: set[str] = set()
+        while batch := list(islice(cases, BATCH)):
+            self.progress(stage, len(seen), patients)
+            seen |= {case.patient_id for case in batch}
+            self.cases |= {case.case_id: case for case in batch}
+            yield extract_features(
+                batch, None, self.sampler, structures=STRUCTURES, progress=False
+            )
+        self.progress(stage, patients, patients)
 
-    def judge(self, gate: CalibratedGate, scanner: ScannerAge, audit_rate: float) -> pd.DataFrame:
-        """Judge and log the next batch, draw audits from it, and answer them."""
-        table = self.features(BATCH, scanner)
+    def judge(
+        self, gate: CalibratedGate, table: pd.DataFrame, audit_rate: float
+    ) -> pd.DataFrame:
+        """Judge and log a batch, draw audits from it, and answer them."""
         verdicts = gate.judge(table)
         self.log.add(verdicts, table)
         now = table["time"].max().to_pydatetime()
@@ -147,7 +158,7 @@ def run_demo(folder: str | Path, seed: int = 0, progress: Progress | None = None
     `recalibrate` needs.
     """
     folder = _empty_folder(Path(folder))
-    with CaseLog(f"sqlite:///{folder / 'log.db'}") as log:
+    with _one_thread(), CaseLog(f"sqlite:///{folder / 'log.db'}") as log:
         hospital = _Hospital(seed, log, progress or (lambda *_: None))
         first = _calibrated(hospital, folder)
         before, quiet = _period(
@@ -174,7 +185,7 @@ def run_demo(folder: str | Path, seed: int = 0, progress: Progress | None = None
         hospital.progress("new certificates", 0, 1)
         second = recalibrate(
             folder / "calibration",
-            log.audited(since_sequence=cases_at_alarm),
+            pd.concat([log.audited(cases_at_alarm), log.unaudited(cases_at_alarm)]),
             by=BY,
             reason="alarm after the scanner change",
         )
@@ -211,12 +222,7 @@ def _empty_folder(folder: Path) -> Path:
 
 def _calibrated(hospital: _Hospital, folder: Path) -> CalibratedGate:
     stage = f"features of {LABELLED} labelled patients"
-    parts = []
-    for done in range(0, LABELLED, BATCH):
-        hospital.progress(stage, done, LABELLED)
-        parts.append(hospital.features(BATCH, "original"))
-    hospital.progress(stage, LABELLED, LABELLED)
-    table = pd.concat(parts, ignore_index=True)
+    table = pd.concat(hospital.batches(stage, LABELLED, "original"), ignore_index=True)
     write_table(table, folder / "features.parquet")
     hospital.cases.clear()
     stage = "quality predictor and certificates"
@@ -238,11 +244,21 @@ def _period(
 ) -> tuple[pd.DataFrame, MonitorRun]:
     """Judge `patients` in batches, the monitors running after each."""
     parts = []
-    for done in range(0, patients, BATCH):
-        hospital.progress(stage, done, patients)
-        parts.append(hospital.judge(gate, scanner, audit_rate))
+    for table in hospital.batches(stage, patients, scanner):
+        parts.append(hospital.judge(gate, table, audit_rate))
         run = hospital.watch(gate, parts[-1])
         if until_alarm and run.status == "alarm":
+            hospital.progress(stage, patients, patients)
             break
-    hospital.progress(stage, patients, patients)
     return pd.concat(parts, ignore_index=True), run
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    # on volumes this small a second thread mostly waits, and one thread adds up the same everywhere
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

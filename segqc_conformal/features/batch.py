@@ -9,27 +9,19 @@ from pathlib import Path
 
 import pandas as pd
 
-from segqc_conformal.adapters.torch_export import load_exported_program
 from segqc_conformal.canonical_json import canonical_json, sha256_hex
 from segqc_conformal.errors import FileFormatError, InputError
 from segqc_conformal.features.case_files import CaseFiles
 from segqc_conformal.features.case_folders import find_cases
 from segqc_conformal.features.case_list import read_case_list
 from segqc_conformal.features.extract import extract_features
+from segqc_conformal.features.programs import find_programs, programs_as_sampler
 from segqc_conformal.features.table import write_table
-from segqc_conformal.sampling.deep_ensemble import DeepEnsemble
 from segqc_conformal.sampling.predictor import Predictor
 from segqc_conformal.sampling.sampler import Sampler
-from segqc_conformal.sampling.single_pass import SinglePass
 from segqc_conformal.sampling.stored_samples import StoredSamples
 
-__all__ = ["WHAT_IS_READ", "Batch", "extract_batch", "find_programs", "open_batch"]
-
-WHAT_IS_READ = (
-    "give a folder of saved probabilities (<case_id>.npz, <case_id>.nii.gz or <case_id>/ of "
-    "NIfTI samples), or .pt2 files written by torch.export.save with --images; other models "
-    "can be wrapped in Python by segqc_conformal.Predictor"
-)
+__all__ = ["Batch", "extract_batch", "open_batch"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,35 +45,6 @@ class Batch:
     sampler: Sampler
     unused: tuple[Path, ...]
     settings: str
-
-
-def find_programs(source: str) -> tuple[Path, ...]:
-    """Return the ``.pt2`` files that `source` names; none if it is a folder without any.
-
-    Parameters
-    ----------
-    source : str
-        A folder, or file names separated by commas.
-
-    Raises
-    ------
-    FileFormatError
-        If a file does not exist or is of another kind.
-
-    Examples
-    --------
-    >>> find_programs("model.onnx")
-    Traceback (most recent call last):
-    ...
-    segqc_conformal.errors.FileFormatError: expected an existing folder or .pt2 files...
-    """
-    if Path(source).is_dir():
-        return tuple(sorted(Path(source).glob("[!.]*.pt2")))
-    paths = tuple(Path(part.strip()) for part in source.split(","))
-    for path in paths:
-        if path.suffix != ".pt2":
-            raise FileFormatError("an existing folder or .pt2 files", str(path), WHAT_IS_READ)
-    return paths
 
 
 def open_batch(
@@ -136,7 +99,7 @@ def open_batch(
         spacing_mm=spacing_mm,
     )
     predictor, sampler = (
-        _models(programs, activation or "softmax", model_id)
+        programs_as_sampler(programs, activation or "softmax", model_id)
         if programs
         else (None, StoredSamples(found.samples, model_id=str(model_id)))
     )
@@ -180,15 +143,6 @@ def _check_settings(
             f"--activation {activation}",
             "leave it out, and save probabilities, not logits",
         )
-
-
-def _models(
-    programs: tuple[Path, ...], activation: str, model_id: str | None
-) -> tuple[Predictor | None, Sampler]:
-    models = [
-        Predictor(load_exported_program(path), activation, model_id=model_id) for path in programs
-    ]
-    return (models[0], SinglePass()) if len(models) == 1 else (None, DeepEnsemble(models))
 
 
 def extract_batch(

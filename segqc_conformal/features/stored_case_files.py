@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,6 +129,7 @@ def _spatial_shape(path: Path, case_id: str) -> tuple[int, ...]:
 
 def _stored_spacing(path: Path, case_id: str) -> tuple[float, ...] | None:
     try:
+        zipfile.ZipFile(path).close()  # numpy would take another file for a pickle, and say so
         with np.load(path, allow_pickle=False) as arrays:
             if _SPACING_MEMBER not in arrays.files:
                 return None

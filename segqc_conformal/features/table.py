@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from segqc_conformal.errors import FileFormatError, IdentityError, InputError
+from segqc_conformal.whole_case import WHOLE_CASE
 
 __all__ = [
     "IDENTITY_COLUMNS",
@@ -51,12 +52,14 @@ def check_feature_table(table: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         A copy: ids as strings, features and ``dice`` as float64, ``time`` in UTC; ``site``
-        ("unknown"), ``time``, ``failed`` and ``dice`` are added where absent.
+        ("unknown", also where it is missing), ``time``, ``failed`` and ``dice`` are added where
+        absent.
 
     Raises
     ------
     InputError
-        If a required column or every feature is missing, or a column has the wrong type. Single
+        If a required column or every feature is missing, a column has the wrong type, an id is
+        empty, or a row is named ``whole_case``, which the gate makes. Single
         bad rows do not raise: `row_faults` names them.
     """
     missing = [column for column in REQUIRED_COLUMNS if column not in table.columns]
@@ -70,15 +73,22 @@ def check_feature_table(table: pd.DataFrame) -> pd.DataFrame:
     out = table.reset_index(drop=True).copy()
     if "site" not in out:
         out["site"] = "unknown"
+    out["site"] = out["site"].astype(object).where(out["site"].notna(), "").replace("", "unknown")
     for column in STRING_COLUMNS:
-        if not out[column].map(lambda value: isinstance(value, str)).all():
-            odd = out[column][~out[column].map(lambda value: isinstance(value, str))].iloc[0]
+        text = out[column].map(lambda value: isinstance(value, str) and value != "").astype(bool)
+        if not text.all():
             raise InputError(
-                f"strings in column {column}",
-                repr(odd),
+                f"non-empty strings in column {column}",
+                repr(out.loc[~text, column].iloc[0]),
                 "read CSV files with segqc_conformal.read_table, which keeps '0012' as it is",
             )
-    out["failed"] = out["failed"].astype(object) if "failed" in out else None
+    if (out["structure"] == WHOLE_CASE).any():
+        raise InputError(
+            "rows of single structures", f"a row of {WHOLE_CASE}",
+            "leave these rows out: the gate makes them from the structures",
+        )
+    why = out["failed"].astype(object) if "failed" in out else pd.Series(None, out.index, object)
+    out["failed"] = why.where(why.notna(), None)
     out["time"] = _utc_times(out)
     for column in [*feature_columns(out), "dice"]:
         out[column] = _numbers(out, column)
@@ -89,9 +99,12 @@ def _utc_times(table: pd.DataFrame) -> pd.Series:
     if "time" not in table:
         return pd.Series(pd.NaT, index=table.index, dtype="datetime64[us, UTC]")
     try:
-        return pd.to_datetime(table["time"], utc=True, format="ISO8601").astype("datetime64[us, UTC]")
+        times = pd.to_datetime(table["time"], utc=True, format="ISO8601")
     except (ValueError, TypeError) as error:
-        raise InputError("ISO 8601 times in column time", error, "write 2026-11-23T08:00Z") from error
+        raise InputError(
+            "ISO 8601 times in column time", error, "write 2026-11-23T08:00Z"
+        ) from error
+    return times.astype("datetime64[us, UTC]")
 
 
 def _numbers(table: pd.DataFrame, column: str) -> pd.Series:
@@ -117,26 +130,29 @@ def row_faults(table: pd.DataFrame, features: Sequence[str] | None = None) -> pd
     -------
     Series of str
         "" for a usable row; else expected, received and remedy in one sentence. A row is
-        faulty if extraction failed, a feature is NaN or infinite, ``dice`` lies outside [0, 1],
-        or its (case, structure) stands in the table more than once (failed rows not counted).
+        faulty if extraction failed, a feature is NaN or infinite (in float32), ``dice`` lies
+        outside [0, 1], its (case, structure) stands in the table more than once, or its case
+        belongs to several patients.
     """
     faults = pd.Series("", index=table.index, dtype=object)
-    extracted = table[table["failed"].isna()]
-    repeated = extracted.index[extracted.duplicated(["case_id", "structure"], keep=False)]
-    faults[repeated] = (
+    faults[table.duplicated(["case_id", "structure"], keep=False)] = (
         "expected one row per case and structure; received several; remedy: give every case an id "
         "of its own"
     )
+    faults[table.groupby("case_id")["patient_id"].transform("nunique") > 1] = (
+        "expected one patient per case; received several; remedy: give every case an id of its own"
+    )
     values = table[feature_columns(table) if features is None else list(features)]
-    not_finite = ~np.isfinite(values.to_numpy())
-    for row in np.flatnonzero(not_finite.any(axis=1)):
+    # scikit-learn's trees compute in float32, where larger numbers would be infinite
+    not_finite = ~(np.abs(values.to_numpy()) <= np.finfo(np.float32).max)
+    for row in np.flatnonzero(not_finite.any(axis=1)).tolist():
         column = values.columns[not_finite[row].argmax()]
         faults.iloc[row] = (
             f"expected a finite {column}; received {values[column].iloc[row]}; remedy: extract the "
             "case again"
         )
     outside = table["dice"].notna() & ~table["dice"].between(0.0, 1.0)
-    for row in np.flatnonzero(outside):
+    for row in np.flatnonzero(outside).tolist():
         faults.iloc[row] = (
             f"expected dice in [0, 1]; received {table['dice'].iloc[row]}; remedy: correct the "
             "reference Dice"

@@ -1,1 +1,1 @@
-"""quality"""
+"""Stage 4, features to quality: predicted Dice and its scale."""

@@ -13,9 +13,10 @@ from segqc_conformal.reports.evidence_sections import accept_sequence, coverage,
 from segqc_conformal.reports.first_looks import case_cards, cases_to_look_at
 from segqc_conformal.reports.page import Section, html_page, paragraph, table, write_text
 from segqc_conformal.reports.picture import Picture
-from segqc_conformal.reports.promise_sections import key_numbers, limits, promises, summary
+from segqc_conformal.reports.promise_sections import key_numbers, limits, promises
 from segqc_conformal.reports.record_sections import left_out, record
 from segqc_conformal.reports.shown_cases import ShownCases, shown_cases
+from segqc_conformal.reports.summary_section import summary
 
 __all__ = ["write_report"]
 

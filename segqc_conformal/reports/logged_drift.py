@@ -6,8 +6,6 @@ import math
 from datetime import datetime
 from pathlib import Path
 
-import pandas as pd
-
 from segqc_conformal.case_log import CaseLog
 from segqc_conformal.gate import CalibratedGate
 from segqc_conformal.monitors.exchangeability import ExchangeabilityWatch

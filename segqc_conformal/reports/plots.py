@@ -10,6 +10,7 @@ import pandas as pd
 
 from segqc_conformal.calibrators.accept import AcceptCertificate
 from segqc_conformal.quality.risk_coverage import risk_coverage
+from segqc_conformal.reports.reasons import reason_in_words
 
 __all__ = ["predicted_against_true", "risk_against_coverage", "styled"]
 
@@ -104,7 +105,7 @@ def _hover(row: pd.Series) -> str:
         f"true Dice {row['dice']:.3f}, predicted {row['predicted_dice']:.3f}<br>"
         f"interval {row['dice_low']:.2f} to {row['dice_high']:.2f}"
         f"{'' if row['covered'] else ' (missed)'}<br>"
-        f"{'accepted' if row['accept'] else 'referred: ' + escape(str(row['reason']))}"
+        f"{'accepted' if row['accept'] else 'referred: ' + reason_in_words(row['reason'])}"
     )
 
 

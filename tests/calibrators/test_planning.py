@@ -11,7 +11,8 @@ from segqc_conformal.calibrators.planning import (
 from segqc_conformal.errors import InputError
 
 
-@pytest.mark.parametrize(("alpha", "confidence"), [(0.1, 0.9), (0.05, 0.9), (0.1, 0.95), (0.2, 0.8)])
+@pytest.mark.parametrize("alpha", [0.05, 0.1, 0.2])
+@pytest.mark.parametrize("confidence", [0.8, 0.9, 0.95])
 def test_largest_tolerable_bad_equals_a_search(alpha: float, confidence: float) -> None:
     table = largest_tolerable_bad(200, alpha, confidence)
     delta = round(1 - confidence, 12)

@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 from segqc_conformal.adapters.nifti import write_volume
 from segqc_conformal.cli.extract import extract
 from segqc_conformal.errors import FileFormatError, InputError
+from segqc_conformal.features.batch import open_batch
 from segqc_conformal.features.table import read_table
 
 SHAPE = (4, 5, 6)
@@ -24,7 +25,7 @@ app.command()(extract)
 
 def run(folder: Path, source: Path | str, *more: object, out: str = "t.parquet") -> Result:
     words = [source, "--out", folder / out, "--structures", "near=1,far=2", *more]
-    return CliRunner().invoke(app, [str(word) for word in words])
+    return CliRunner(env={"COLUMNS": "120"}).invoke(app, [str(word) for word in words])
 
 
 def labels(number: int) -> np.ndarray:
@@ -106,13 +107,18 @@ def test_saved_probabilities_give_the_dice_of_their_fused_mask(folders):
 def test_words_name_what_was_assumed_left_out_and_found(folders):
     result = run(folders, folders / "p", "--references", folders / "r", "--model-id", "m1")
     assert "each case counts as its own patient" in result.stderr
-    assert f"Warning: no case for {folders / 'r' / 'c9.nii.gz'}" in result.stderr
+    assert f"files that fit no case: {folders / 'r' / 'c9.nii.gz'}" in result.stderr
     known = read_table(folders / "t.parquet").groupby("structure")["dice"].mean()
     near = next(line for line in result.stdout.splitlines() if " near " in line)
     assert [cell.strip() for cell in near.split("│")[1:-1]] == [
-        "near", "3", "0", "0", "2", f"{known['near']:.3f}",
+        "near",
+        "3",
+        "0",
+        "0",
+        "2",
+        f"{known['near']:.3f}",
     ]
-    assert "3 cases (0 failed) of 3 patients, 1 sites; judged: the fused masks" in result.stdout
+    assert "Cases: 3, failed: 0, patients: 3, sites: 1. Judged: fused masks." in result.stdout
 
 
 def test_case_list_gives_patient_site_and_time_and_leaves_out_the_rest(folders):
@@ -121,7 +127,7 @@ def test_case_list_gives_patient_site_and_time_and_leaves_out_the_rest(folders):
     )
     result = run(folders, folders / "p", "--model-id", "m", "--cases", folders / "cases.csv")
     assert "its own patient" not in result.stderr
-    assert f"no case for {folders / 'p' / 'c3.npz'}" in result.stderr
+    assert f"fit no case: {folders / 'p' / 'c3.npz'}" in result.stderr
     table = read_table(folders / "t.parquet")
     assert table["case_id"].unique().tolist() == ["c2", "c1"]
     assert set(table["patient_id"]) == {"007"}
@@ -201,6 +207,17 @@ def test_finished_cases_are_kept_until_the_table_is_written(folders, monkeypatch
     assert done == ["c1", "c2", "c3"]
     assert not (folders / ".t.parquet.unfinished").exists()
     assert read_table(folders / "t.parquet")["case_id"].unique().tolist() == ["c1", "c2", "c3"]
+
+
+def test_what_no_case_and_no_model_id_shows_still_tells_batches_apart(folders, images, programs):
+    program = str(programs / "a.pt2")
+    batches = [
+        open_batch(program, images=images),
+        open_batch(program, images=images, activation="sigmoid"),
+        open_batch(str(folders / "p"), model_id="m"),
+        open_batch(str(folders / "p"), model_id="m", spacing_mm=(1.0, 1.0, 1.0)),
+    ]
+    assert len({batch.settings for batch in batches}) == 4
 
 
 @pytest.mark.parametrize(

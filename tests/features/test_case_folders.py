@@ -126,13 +126,19 @@ def test_npz_grid_is_the_spacing_given(tmp_path):
     assert stored(saved(tmp_path), spacing_mm=(2.0, 2.0, 2.0)).load().spacing == (2.0, 2.0, 2.0)
 
 
+def test_spacing_in_the_npz_goes_before_the_one_given(tmp_path):
+    folder = saved(tmp_path, spacing_mm=SPACING)
+    assert stored(folder, spacing_mm=(2.0, 2.0, 2.0)).load().spacing == SPACING
+
+
 @pytest.mark.parametrize("role", ["images", "masks", "references"])
 def test_npz_grid_is_that_of_a_nifti_file_of_the_case(tmp_path, role):
     labels(tmp_path / role / "c1.nii.gz")
     case = stored(saved(tmp_path), **{role: tmp_path / role}).load()
     assert (case.spatial_shape, case.spacing) == (SHAPE, SPACING)
     assert (case.mask is not None, case.reference is not None) == (
-        role == "masks", role == "references",
+        role == "masks",
+        role == "references",
     )
 
 

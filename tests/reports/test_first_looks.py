@@ -9,6 +9,7 @@ def cases(**changes):
             "case_id": list("abcd"),
             "structure": "lesion",
             "dice": [0.9, 0.5, 0.85, 0.6],
+            "predicted_dice": 0.8,
             "dice_low": [0.8, 0.7, 0.2, 0.5],
             "dice_high": [1.0, 0.9, 0.9, 0.7],
             "accept": [True, True, False, False],

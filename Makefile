@@ -1,0 +1,40 @@
+# Two commands for everyone: `make demo` and `make test`. Both install by themselves into .venv.
+#   PYTHON=python3.12        another interpreter, 3.11 or newer
+#   PIP_ARGS="..."           passed on to pip, for example an index with CPU wheels of torch
+PYTHON ?= python3
+PIP_ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DELETE_ON_ERROR:
+.PHONY: demo test lint benchmarks clean
+
+demo: $(READY)
+	@rm -rf demo-output
+	@$(BIN)/segqc demo --out demo-output
+
+test: $(READY)
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(READY)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+benchmarks: $(READY)
+	@$(BIN)/python benchmarks/hippocampus.py --write-docs
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else \
+	  "expected Python 3.11 or newer; received %s; remedy: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" \
+	  % sys.version.split()[0])'
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "expected Python with venv and pip; received one without; remedy: install python3-venv" >&2; exit 1; }
+	@echo "installing into $(VENV) (once; see README for how much it downloads)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt $(PIP_ARGS) --editable '.[dev]'
+	@touch $(READY)
+
+clean:
+	@rm -rf $(VENV) demo-output build dist *.egg-info

@@ -1,0 +1,1 @@
+def benchmark_page(figures): return ""
