@@ -1,8 +1,8 @@
 """Coverage, width, acceptance and ranking on real volumes, over many splits of the patients.
 
 ``SEGQC_DATA=... python benchmarks/hippocampus.py --write-docs`` extracts what is not yet in the
-cache, measures 200 splits in each of three worlds on 2 cores, writes ``benchmarks/hippocampus.json``
-and, from it, ``docs/benchmarks.md``.
+cache, measures 200 splits in each of three worlds on 2 cores, writes
+``benchmarks/hippocampus.json`` and, from it, ``docs/benchmarks.md``.
 """
 
 from __future__ import annotations
@@ -22,37 +22,38 @@ from time import perf_counter
 from typing import Any
 
 import pandas as pd
-from hippocampus_cases import features, held_out_patients
+from hippocampus_cases import features, held_out_patients, image_folders, members
 from hippocampus_page import benchmark_page
 from hippocampus_splits import SIZES, SplitResult, measure_split
 from hippocampus_summary import summary
 from joblib import Parallel, delayed
+
+from segqc_conformal import DeepEnsemble
 
 ROOT = Path(__file__).parents[1]
 WORLDS = ("mixed", "clean", "degraded")
 LIBRARIES = ("mapie", "monai", "numpy", "pandas", "scikit-learn", "scipy", "torch")
 
 
-def feature_table(processes: int = 2) -> pd.DataFrame:
+def feature_table(processes: int) -> pd.DataFrame:
     """Extract both versions of all patients; each process takes its share."""
-    patients = held_out_patients()
-    shares = [patients[i::processes] for i in range(processes)]
+    patients = held_out_patients(image_folders()[0])
+    wanted = [(patient, version) for patient in patients for version in ("clean", "degraded")]
     tables = Parallel(n_jobs=processes)(
-        delayed(_extract)(share, progress=i == 0) for i, share in enumerate(shares))
-    return pd.concat(tables, ignore_index=True).sort_values(
-        ["case_id", "structure"], ignore_index=True)
+        delayed(_extract)(wanted[i::processes], progress=i == 0) for i in range(processes))
+    return pd.concat(tables).sort_values(["case_id", "structure"], ignore_index=True)
 
 
-def _extract(patients: list[str], progress: bool) -> pd.DataFrame:
+def _extract(wanted: list[tuple[str, str]], progress: bool) -> pd.DataFrame:
     import torch
 
     torch.set_num_threads(1)
-    return features(patients, ("clean", "degraded"), progress)
+    return features(wanted, DeepEnsemble(members()), progress)
 
 
 def _measure(table: pd.DataFrame, world: str, split: int) -> SplitResult:
     # MAPIE reports on the root logger whenever two predicted quantiles cross
-    logging.getLogger().setLevel(logging.WARNING)
+    logging.disable(logging.INFO)
     return measure_split(table, world, split)
 
 

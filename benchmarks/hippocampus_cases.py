@@ -1,13 +1,13 @@
 """The hippocampus volumes of the Medical Segmentation Decathlon, five U-Nets, and their features.
 
-Found by the environment variable ``SEGQC_DATA``: ``data/hippocampus`` (images, labels,
-``split.json``) and ``models/hippocampus`` (m0.pt to m4.pt). Finished cases are kept in
-``SEGQC_CACHE`` (default ``~/.cache/segqc-conformal``), so that an interrupted run goes on.
+The environment variable ``SEGQC_DATA`` names a folder with ``models/hippocampus`` (m0.pt to m4.pt)
+and ``data/hippocampus`` (images, labels; MONAI downloads them where they are missing). Finished
+cases are kept in ``SEGQC_CACHE`` (default ``~/.cache/segqc-conformal``), so that an interrupted run
+goes on.
 """
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -28,13 +28,20 @@ STRUCTURES = {"anterior": 1, "posterior": 2}
 VERSIONS = ("clean", "degraded", "changed")
 GRID = (48, 64, 48)
 DEGRADATION_SEED = 1
+TRAINED_ON = """
+001 011 034 042 057 067 105 108 114 123 126 127 154 160 165 166 174 194 195 203 210 212 216
+222 245 250 261 265 299 308 314 335 343 349 351 359 361 363 367 389
+""".split()  # cases that the five models have seen: never calibrate or test on these
 
 
 def data_folder() -> Path:
     """Return the folder that SEGQC_DATA names."""
-    if not os.environ.get("SEGQC_DATA"):
-        raise SystemExit("set SEGQC_DATA to the folder that holds models/hippocampus")
-    return Path(os.environ["SEGQC_DATA"])
+    folder = os.environ.get("SEGQC_DATA")
+    if not folder or not (Path(folder) / "models/hippocampus/m0.pt").is_file():
+        raise SystemExit(
+            "expected the weights m0.pt to m4.pt in $SEGQC_DATA/models/hippocampus; received "
+            f"SEGQC_DATA={folder}; remedy: set SEGQC_DATA to the folder that holds them")
+    return Path(folder)
 
 
 def cache_folder() -> Path:
@@ -43,11 +50,25 @@ def cache_folder() -> Path:
     return Path(os.environ.get("SEGQC_CACHE") or default) / "hippocampus"
 
 
-def held_out_patients() -> list[str]:
+def image_folders() -> tuple[Path, Path]:
+    """Return the folders of images and labels; MONAI downloads them where SEGQC_DATA has none."""
+    given = data_folder() / "data/hippocampus"
+    if given.is_dir():
+        return given / "images", given / "labels"
+    from monai.apps.datasets import DecathlonDataset
+
+    root = cache_folder()
+    root.mkdir(parents=True, exist_ok=True)
+    DecathlonDataset(root, "Task04_Hippocampus", "training", download=True, cache_rate=0.0)
+    task = root / "Task04_Hippocampus"
+    return task / "imagesTr", task / "labelsTr"
+
+
+def held_out_patients(images: Path) -> list[str]:
     """Return the 220 patients that no model was trained on, in the order of a hash."""
-    split = json.loads((data_folder() / "data/hippocampus/split.json").read_text())
-    numbers = [*split["pool"], *split["final_test"]]
-    return sorted((f"hippocampus_{n}" for n in numbers), key=lambda name: stable_hash(0, name))
+    names = {file.name.split(".")[0] for file in images.glob("hippocampus_*.nii.gz")}
+    trained_on = {f"hippocampus_{number}" for number in TRAINED_ON}
+    return sorted(names - trained_on, key=lambda name: stable_hash(0, name))
 
 
 def load_case(patient: str, version: str, images: Path, labels: Path) -> sq.Case:
@@ -82,12 +103,10 @@ def crop_back(probabilities: Tensor, image: Tensor) -> Tensor:
     return probabilities[(slice(None), *inside)]
 
 
-def members() -> list[sq.Predictor]:
-    """Load the five trained U-Nets."""
+def members(count: int = 5) -> list[sq.Predictor]:
+    """Load the trained U-Nets."""
     folder = data_folder() / "models/hippocampus"
-    if not folder.is_dir():
-        raise SystemExit(f"expected the weights m0.pt to m4.pt in {folder}: check SEGQC_DATA")
-    return [_member(folder / f"m{i}.pt") for i in range(5)]
+    return [_member(folder / f"m{i}.pt") for i in range(count)]
 
 
 def _member(weights: Path) -> sq.Predictor:
@@ -98,12 +117,10 @@ def _member(weights: Path) -> sq.Predictor:
 
 
 class LazyCases:
-    """Cases read when their turn comes; one image is in memory at a time."""
+    """Pairs of patient and version as cases; one image is in memory at a time."""
 
-    def __init__(self, patients: Sequence[str], versions: Sequence[str], images: Path,
-                 labels: Path) -> None:
-        self.wanted = [(patient, version) for patient in patients for version in versions]
-        self.images, self.labels = images, labels
+    def __init__(self, wanted: Sequence[tuple[str, str]], images: Path, labels: Path) -> None:
+        self.wanted, self.images, self.labels = wanted, images, labels
 
     def __len__(self) -> int:
         return len(self.wanted)
@@ -113,21 +130,12 @@ class LazyCases:
             yield load_case(patient, version, self.images, self.labels)
 
 
-def features(patients: Sequence[str], versions: Sequence[str], progress: bool = True
-             ) -> pd.DataFrame:
-    """Extract the feature table, with the column ``version``, through the cache."""
-    folder = data_folder() / "data/hippocampus"
-    cases = LazyCases(patients, versions, folder / "images", folder / "labels")
+def features(
+    wanted: Sequence[tuple[str, str]], ensemble: sq.DeepEnsemble, progress: bool = True
+) -> pd.DataFrame:
+    """Extract the feature table of pairs (patient, version), with a column ``version``."""
     table = sq.extract_features(
-        cases, None, sq.DeepEnsemble(members()), structures=STRUCTURES,
-        resume_folder=cache_folder(), progress=progress,
+        LazyCases(wanted, *image_folders()), None, ensemble, structures=STRUCTURES,
+        resume_folder=cache_folder() / "features", progress=progress,
     )
     return table.assign(version=table["case_id"].str.rsplit("-", n=1).str[1])
-
-
-if __name__ == "__main__":
-    torch.set_num_threads(1)
-    import sys
-
-    part, parts = int(sys.argv[1]), int(sys.argv[2])
-    features(held_out_patients()[part::parts], sys.argv[3].split(","), progress=part == 0)

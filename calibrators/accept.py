@@ -25,6 +25,8 @@ from segqc_conformal.calibrators.planning import (
 
 __all__ = ["AcceptCertificate", "AcceptThreshold", "ThresholdTest"]
 
+FEW_PATIENTS = 40  # so few cannot rule out a certificate
+
 
 @dataclass(frozen=True)
 class ThresholdTest:
@@ -52,6 +54,9 @@ class AcceptCertificate:
         The thresholds after the first failure: descriptive, they decided nothing.
     threshold : float or None
         Accept where the accept score is >= this; None: nothing can be certified.
+    stricter : tuple of ThresholdTest
+        Where nothing is certified, thresholds stricter than the start: descriptive as well. A
+        larger calibration would start there.
     """
 
     dice_threshold: float
@@ -61,22 +66,34 @@ class AcceptCertificate:
     tests: tuple[ThresholdTest, ...]
     not_reached: tuple[ThresholdTest, ...]
     threshold: float | None
+    stricter: tuple[ThresholdTest, ...] = ()
 
     @cached_property
     def patients_needed(self) -> int | None:
         """Fresh calibration patients for an 80 % chance of a certificate, as `segqc plan` has it.
 
         0 if certified; else at the accepted share and error seen at the most promising threshold,
-        with half a bad patient more than seen (zero observed errors are not zero errors); without
-        calibration patients the fewest that can ever do; None if no number would do.
+        with half a bad patient more than seen (zero observed errors are not zero errors) or, where
+        fewer than 40 patients leave that hopeless, with no more than seen; without calibration
+        patients the fewest that can ever do; None if no number would do.
         """
         if self.threshold is not None:
             return 0
         if self.patients == 0:
             return calibration_size(1.0, 0.0, self.tolerated_error, self.confidence)
-        seen = [step for step in (*self.tests, *self.not_reached) if step.accepted]
+        steps = (*self.stricter, *self.tests, *self.not_reached)
+        seen = [step for step in steps if step.accepted]
+        needed = self._needed(seen, bad_more=0.5)
+        if needed is None and self.patients < FEW_PATIENTS:
+            return self._needed(seen, bad_more=0.0)
+        return needed
+
+    def _needed(self, seen: list[ThresholdTest], bad_more: float) -> int | None:
         return smallest_calibration_size(
-            [(s.accepted / self.patients, (s.bad + 0.5) / (s.accepted + 1)) for s in seen],
+            [
+                (s.accepted / self.patients, (s.bad + bad_more) / (s.accepted + 2.0 * bad_more))
+                for s in seen
+            ],
             self.tolerated_error,
             self.confidence,
         )
@@ -142,7 +159,7 @@ class AcceptCertificate:
         """Read the parsed JSON of a certificate."""
         steps = {
             name: tuple(ThresholdTest(**step) for step in fields[name])
-            for name in ("tests", "not_reached")
+            for name in ("tests", "not_reached", "stricter")
         }
         return cls(**{**fields, **steps})
 
@@ -231,6 +248,7 @@ class AcceptThreshold:
         delta = delta_of(self.confidence)
         failed = [i for i, step in enumerate(steps) if step.p_value > delta]
         passed = steps[: failed[0]] if failed else steps
+        stricter = [] if passed else self._tests(_stricter(grid, scores), scores, bad)
         return AcceptCertificate(
             dice_threshold=self.dice_threshold,
             tolerated_error=self.tolerated_error,
@@ -239,6 +257,7 @@ class AcceptThreshold:
             tests=tuple(steps[: len(passed) + 1]),
             not_reached=tuple(steps[len(passed) + 1 :]),
             threshold=min((step.threshold for step in passed), default=None),
+            stricter=tuple(stricter),
         )
 
     def _tests(
@@ -250,3 +269,12 @@ class AcceptThreshold:
         )
         steps = zip(grid, accepted, errors, p_values, strict=True)
         return [ThresholdTest(float(t), int(n), int(k), float(p)) for t, n, k, p in steps]
+
+
+def _stricter(
+    grid: NDArray[np.float64], scores: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    if scores.size == 0:
+        return np.empty(0)
+    found = np.unique(np.quantile(scores, np.arange(1, 10) / 10.0, method="higher"))
+    return np.asarray(found[np.isfinite(found) & (found > max(grid[:1], default=-np.inf))])

@@ -114,12 +114,12 @@ class CalibrationFolder:
         """
         try:
             text = (self._root / "ACTIVE").read_bytes().decode()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise FileFormatError(
                 "a calibration folder with a file ACTIVE", str(self.path),
                 "make one with `segqc calibrate`, or check the path",
             ) from None
-        except UnicodeDecodeError as error:
+        except (OSError, UnicodeDecodeError) as error:
             raise self._tampered("ACTIVE", str(error)) from error
         body = text[: text.rfind("sha256 ")]
         if text != _with_checksum(body):
@@ -160,15 +160,22 @@ class CalibrationFolder:
         found = {entry.name for entry in folder.iterdir()}
         if found != FILES:
             raise self._tampered(version, f"files {sorted(found)} instead of {sorted(FILES)}")
-        text = (folder / "certificate.json").read_bytes()
-        if sha256_hex(text) != version:
-            raise self._tampered(f"{version}/certificate.json", f"hash {sha256_hex(text)}")
+        text = self._content(f"{version}/certificate.json", version)
         certificate = GateCertificate.from_json(text.decode())
-        files = {name: (folder / name).read_bytes() for name in certificate.files}
-        for name, content in files.items():
-            if sha256_hex(content) != certificate.files[name]:
-                raise self._tampered(f"{version}/{name}", f"hash {sha256_hex(content)}")
+        files = {
+            name: self._content(f"{version}/{name}", digest)
+            for name, digest in certificate.files.items()
+        }
         return _gate(certificate, files)
+
+    def _content(self, name: str, digest: str) -> bytes:
+        try:
+            content = (self._root / name).read_bytes()
+        except OSError as error:
+            raise self._tampered(name, str(error)) from error
+        if sha256_hex(content) != digest:
+            raise self._tampered(name, f"hash {sha256_hex(content)}")
+        return content
 
     def certificates(self) -> dict[str, GateCertificate]:
         """Return the certificate of every version, by id."""

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from segqc_conformal.case import Case, check_structures
-from segqc_conformal.errors import IdentityError, SegqcError
+from segqc_conformal.errors import IdentityError
 from segqc_conformal.features.case_features import (
     AccumulatedCase,
     Postprocess,
@@ -143,7 +143,7 @@ class JudgedModel:
                 case, self.predictor, self.sampler, self.structures, self.postprocess
             )
             rows = case_rows(case, accumulated, self.structures, identity)
-        except (SegqcError, RuntimeError, ValueError) as error:
+        except Exception as error:  # whatever a user's model raises concerns this case only
             rows = failed_rows(case, f"{type(error).__name__}: {error}", self.structures, identity)
         features = pd.DataFrame(rows)
         verdicts = self.gate.judge(features)

@@ -65,7 +65,9 @@ def recalibrate(
     Raises
     ------
     CalibrationError
-        If fewer fresh patients remain than a finite interval needs.
+        If fewer fresh patients with every structure remain than a finite interval needs.
+    InputError
+        If the table lacks a feature of the quality predictor.
     IdentityError
         If the table is of another model, sampler, schema or kind of judged mask.
 
@@ -79,13 +81,15 @@ def recalibrate(
     parent = versions.load()
     settings = QualityGate(**parent.certificate.settings)
     rows, left_out = labelled_rows(table)
-    _check_identity(rows, parent)
+    _check_same_kind(rows, parent)
+    rows = rows[rows["structure"].isin(parent.structures)]
     known = _known_patients(table, versions)
     fresh = rows[~rows["patient_id"].isin(known)]
     left_out["patients_known_before"] = int(
         rows["patient_id"].nunique() - fresh["patient_id"].nunique()
     )
-    _check_enough(fresh["patient_id"].nunique(), settings)
+    complete = fresh.groupby("case_id")["structure"].transform("nunique") == len(parent.structures)
+    _check_enough(fresh.loc[complete, "patient_id"].nunique(), settings)
 
     def scored(usable: pd.DataFrame) -> pd.DataFrame:
         found = score_rows(usable, parent.quality, parent.structures, settings.dice_threshold)
@@ -159,7 +163,8 @@ def status(folder: str | Path) -> FolderStatus:
     """
     versions = CalibrationFolder(folder)
     history = versions.history()
-    certificate = versions.certificates()[history[-1].version]
+    versions.certificates()  # refuses a changed version, also one not in force
+    certificate = versions.load().certificate
     return FolderStatus(
         active=history[-1].version,
         versions=tuple(versions.versions()),
@@ -178,7 +183,13 @@ def _check_who(by: str, reason: str) -> None:
         )
 
 
-def _check_identity(rows: pd.DataFrame, parent: CalibratedGate) -> None:
+def _check_same_kind(rows: pd.DataFrame, parent: CalibratedGate) -> None:
+    missing = [name for name in parent.quality.features if name not in rows]
+    if missing:
+        raise InputError(
+            f"the features of the calibration in force, {missing[:5]} among them",
+            "a table without them", "extract with the settings of the calibration",
+        )
     identity = one_identity(rows)
     if identity != parent.certificate.identity:
         raise IdentityError(
@@ -204,7 +215,7 @@ def _check_enough(patients: int, settings: QualityGate) -> None:
     if rank(patients) is None:
         needed = next(n for n in range(patients, 100_000) if rank(n) is not None)
         raise CalibrationError(
-            f"at least {needed} fresh labelled patients for an interval at "
+            f"at least {needed} fresh labelled patients with every structure for an interval at "
             f"{1 - settings.miscoverage:.0%}",
             patients, f"audit {needed - patients} more patients drawn at random",
         )

@@ -14,6 +14,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+# tests run side by side: threads of one would only wait for those of the other
+os.environ["OMP_NUM_THREADS"] = "1"
+
 from segqc_conformal.gate import CalibratedGate
 from segqc_conformal.quality_gate import QualityGate
 

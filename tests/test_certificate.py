@@ -1,0 +1,39 @@
+import dataclasses
+import json
+
+import pytest
+
+from segqc_conformal.canonical_json import sha256_hex
+from segqc_conformal.certificate import GateCertificate
+from segqc_conformal.gate import CalibratedGate
+
+
+def test_json_and_back_is_the_same_certificate_with_the_same_id(gate: CalibratedGate) -> None:
+    text = gate.certificate.to_json()
+    again = GateCertificate.from_json(text)
+    assert again == gate.certificate
+    assert again.to_json() == text
+    assert again.id == gate.certificate.id == sha256_hex(text.encode())
+
+
+def test_the_json_says_each_promise_in_words(gate: CalibratedGate) -> None:
+    fields = json.loads(gate.certificate.to_json())
+    assert set(fields["structures"]) == {"anterior", "posterior", "whole_case"}
+    for name, entry in gate.certificate.structures.items():
+        assert fields["structures"][name]["accept"]["promise"] == entry.accept.promise
+        assert fields["structures"][name]["interval"]["promise"] == entry.interval.promise
+    assert len(fields["assumptions"]) >= 5
+    assert fields["identity"] == {
+        "model_id": "m", "sampler_id": "s", "schema_version": "1", "judged": "fused",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("field", ["identity", "settings", "data", "lineage", "files", "libraries"])
+def test_every_part_changes_the_id(gate: CalibratedGate, field: str) -> None:
+    changed = dataclasses.replace(gate.certificate, **{field: {"x": 1}})
+    assert changed.id != gate.certificate.id
+
+
+def test_a_certificate_cannot_be_changed(gate: CalibratedGate) -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        gate.certificate.settings = {}  # type: ignore[misc]
