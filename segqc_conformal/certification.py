@@ -19,13 +19,13 @@ from segqc_conformal.certificate import GateCertificate, StructureCertificate
 from segqc_conformal.errors import InputError
 from segqc_conformal.features.table import check_feature_table, feature_columns, row_faults
 from segqc_conformal.gate import CalibratedGate, profile_bytes
-from segqc_conformal.patients import first_case_of_each_patient
+from segqc_conformal.patients import first_case_of_each_patient, pseudonym
 from segqc_conformal.quality.predictor import FittedQuality
 
 if TYPE_CHECKING:
     from segqc_conformal.quality_gate import QualityGate
 
-__all__ = ["certified_gate", "hashed_patients", "labelled_rows", "likely_outcomes", "one_case_each", "pseudonym", "unlabelled_rows"]
+__all__ = ["certified_gate", "hashed_patients", "labelled_rows", "likely_outcomes", "one_case_each", "unlabelled_rows"]
 
 LIBRARIES = ("segqc-conformal", "numpy", "pandas", "scikit-learn", "scipy", "skops")
 PROFILE_COLUMNS = (
@@ -83,11 +83,6 @@ def unlabelled_rows(table: pd.DataFrame, but_not: Collection[str]) -> pd.DataFra
     table = check_feature_table(table)
     usable = table[(row_faults(table) == "") & table["dice"].isna()]
     return usable[~usable["patient_id"].isin(list(but_not))].reset_index(drop=True)
-
-
-def pseudonym(patient: str) -> str:
-    """Return what a lineage keeps of a patient id: 16 hex digits of its SHA-256."""
-    return sha256_hex(patient.encode())[:16]
 
 
 def hashed_patients(rows: pd.DataFrame) -> list[str]:

@@ -141,6 +141,12 @@ class CalibratedGate:
         """Structures that can be judged, without ``whole_case``."""
         return tuple(name for name in self.certificate.structures if name != WHOLE_CASE)
 
+    @property
+    def patients(self) -> frozenset[str]:
+        """Pseudonyms of the patients that fitted or calibrated this gate."""
+        lineage = self.certificate.lineage
+        return frozenset((*lineage["fit_patients"], *lineage["calibration_patients"]))
+
     def judge(self, table: pd.DataFrame) -> pd.DataFrame:
         """Judge new cases.
 

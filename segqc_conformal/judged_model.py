@@ -148,6 +148,6 @@ class JudgedModel:
         features = pd.DataFrame(rows)
         verdicts = self.gate.judge(features)
         if self.log is not None:
-            self.log.add(verdicts, features)
+            self.log.add(verdicts, features, gate_patients=self.gate.patients)
         mask = None if accumulated is None else accumulated.mask
         return Verdict(case.case_id, mask, verdicts, features, accumulated)

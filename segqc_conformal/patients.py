@@ -6,7 +6,7 @@ import hashlib
 
 import pandas as pd
 
-__all__ = ["first_case_of_each_patient", "split_patients", "stable_hash"]
+__all__ = ["first_case_of_each_patient", "pseudonym", "split_patients", "stable_hash"]
 
 
 def stable_hash(seed: int, name: str) -> int:
@@ -58,6 +58,17 @@ def first_case_of_each_patient(cases: pd.DataFrame, seed: int = 0) -> list[str]:
     order = order.sort_values(["patient_id", "time", "hash"], na_position="last")
     first = order.drop_duplicates("patient_id")["case_id"]
     return sorted(map(str, first))
+
+
+def pseudonym(patient: str) -> str:
+    """Return what certificates keep of a patient id: 16 hex digits of its SHA-256.
+
+    Examples
+    --------
+    >>> pseudonym("p9")
+    '26148c43a19c95f0'
+    """
+    return hashlib.sha256(patient.encode()).hexdigest()[:16]
 
 
 def split_patients(patient_ids: pd.Series, seed: int = 0) -> tuple[list[str], list[str]]:

@@ -14,12 +14,12 @@ from segqc_conformal.certification import (
     certified_gate,
     labelled_rows,
     one_case_each,
-    pseudonym,
     unlabelled_rows,
 )
 from segqc_conformal.errors import CalibrationError, IdentityError, InputError
 from segqc_conformal.features.table import one_identity
 from segqc_conformal.gate import CalibratedGate, score_rows
+from segqc_conformal.patients import pseudonym
 from segqc_conformal.quality_gate import QualityGate
 
 __all__ = ["FolderStatus", "recalibrate", "rollback", "status"]

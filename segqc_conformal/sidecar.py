@@ -44,7 +44,7 @@ def write_sidecars(verdicts: pd.DataFrame, folder: str | Path) -> list[Path]:
     written = []
     for case_id, rows in verdicts.groupby("case_id", sort=False):
         name = str(case_id)
-        if not re.fullmatch(r"[\w.-]+", name):
+        if not re.fullmatch(r"[\w.-]{1,200}", name, re.ASCII):
             name = sha256_hex(name.encode())[:16]
         path = folder / f"{name}.segqc.json"
         # pandas writes NaN, NaT and infinities as null, which JSON can hold

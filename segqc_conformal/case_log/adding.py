@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from sqlalchemy import Column, Connection, func, insert, select
 from segqc_conformal.case_log import schema
 from segqc_conformal.case_log.rows import CASE_COLUMNS, ROW_COLUMNS, feature_rows, records
 from segqc_conformal.errors import InputError
-from segqc_conformal.patients import first_case_of_each_patient
+from segqc_conformal.patients import first_case_of_each_patient, pseudonym
 
 __all__ = ["AddResult", "add_cases", "among"]
 
@@ -28,7 +28,8 @@ class AddResult:
     added, already_present : tuple of str
         Case ids; together all that were given. What was present is left as it was.
     repeats : tuple of str
-        Those of `added` whose patient has another case in the log: logged, without a bet.
+        Those of `added` whose patient has another case in the log, or fitted or calibrated the
+        gate: logged, without a bet.
 
     Examples
     --------
@@ -41,7 +42,12 @@ class AddResult:
     repeats: tuple[str, ...]
 
 
-def add_cases(connection: Connection, rows: pd.DataFrame, table: pd.DataFrame | None) -> AddResult:
+def add_cases(
+    connection: Connection,
+    rows: pd.DataFrame,
+    table: pd.DataFrame | None,
+    gate_patients: Collection[str],
+) -> AddResult:
     """Insert the cases of checked verdict `rows` that the log does not know yet.
 
     Raises
@@ -54,7 +60,8 @@ def add_cases(connection: Connection, rows: pd.DataFrame, table: pd.DataFrame | 
     new = one_each[~one_each["case_id"].isin(present)]
     known = _known_patients(connection, new["patient_id"])
     first = set(first_case_of_each_patient(new))
-    repeat = ~new["case_id"].isin(first) | new["patient_id"].isin(known)
+    of_gate = new["patient_id"].map(pseudonym).isin(list(gate_patients))
+    repeat = ~new["case_id"].isin(first) | new["patient_id"].isin(known) | of_gate
     last = connection.execute(select(func.max(schema.cases.c.sequence))).scalar() or 0
     numbers = range(last + 1, last + 1 + len(new))
     sequence_of = dict(zip(new["case_id"], numbers, strict=True))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
@@ -53,8 +53,7 @@ class CaseLog:
     Notes
     -----
     Guarantee: none statistical. Each call is one transaction; sequence numbers count 1, 2, 3, ...
-    in the order of the commits, and at most one case of a patient is no repeat. Patients that were
-    used to calibrate are not known to the log.
+    in the order of the commits, and at most one case of a patient is no repeat.
 
     Examples
     --------
@@ -88,7 +87,13 @@ class CaseLog:
         """Close the connections to the database."""
         self._engine.dispose()
 
-    def add(self, verdicts: pd.DataFrame, features: pd.DataFrame | None = None) -> AddResult:
+    def add(
+        self,
+        verdicts: pd.DataFrame,
+        features: pd.DataFrame | None = None,
+        *,
+        gate_patients: Collection[str] = (),
+    ) -> AddResult:
         """Add judged cases; those already present stay as they are.
 
         Parameters
@@ -98,6 +103,9 @@ class CaseLog:
         features : DataFrame, optional
             A feature table with these cases; rows of others are left out. Monitors of features
             and recalibration need it.
+        gate_patients : collection of str
+            `CalibratedGate.patients`: a case of theirs counts as a repeat, because the monitors
+            have seen its patient already.
 
         Returns
         -------
@@ -117,7 +125,7 @@ class CaseLog:
                 "make it with extract_features",
             )
         with writing(self._engine) as connection:
-            return add_cases(connection, rows, features)
+            return add_cases(connection, rows, features, gate_patients)
 
     def cases_after(
         self, cursor: int = 0, calibration: str | None = None, limit: int | None = None

@@ -34,22 +34,25 @@ def add(
     Example: segqc log add verdicts.parquet --features features.parquet --log sqlite:///log.db
     --calibration calibration/
     """
-    from segqc_conformal.calibration_folder import CalibrationFolder
     from segqc_conformal.case_log import CaseLog
     from segqc_conformal.errors import IdentityError
     from segqc_conformal.features.table import read_table
+    from segqc_conformal.gate import CalibratedGate
 
-    table = read_table(verdicts)
-    unknown = set(table["calibration"]) - set(CalibrationFolder(calibration).versions())
-    if unknown:
+    table, gate = read_table(verdicts), CalibratedGate.load(calibration)
+    if set(table["calibration"]) != {gate.id}:
         raise IdentityError(
-            f"verdicts of the versions in {calibration}",
-            sorted(version[:12] for version in unknown),
-            "log verdicts with the folder that judged them",
+            f"verdicts of version {gate.id[:12]}, in force in {calibration}",
+            sorted(str(version)[:12] for version in set(table["calibration"])),
+            "log verdicts before the version is switched, or judge again",
         )
     with CaseLog(log) as case_log:
-        result = case_log.add(table, None if features is None else read_table(features))
+        result = case_log.add(
+            table,
+            None if features is None else read_table(features),
+            gate_patients=gate.patients,
+        )
     print(
         f"{len(result.added)} cases added, {len(result.already_present)} already present, "
-        f"{len(result.repeats)} repeats of a known patient"
+        f"{len(result.repeats)} of a patient known before"
     )

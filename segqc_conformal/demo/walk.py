@@ -118,7 +118,7 @@ class _Hospital:
     ) -> pd.DataFrame:
         """Judge and log a batch, draw audits from it, and answer them."""
         verdicts = gate.judge(table)
-        self.log.add(verdicts, table)
+        self.log.add(verdicts, table, gate_patients=gate.patients)
         now = table["time"].max().to_pydatetime()
         for case_id in self.log.draw_audits(audit_rate, self.seed, now=now)["case_id"]:
             truth = table[table["case_id"] == case_id].set_index("structure")["dice"]

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from segqc_conformal.case_log import CaseLog, Event, SavedMonitor
 from segqc_conformal.errors import FileFormatError, InputError
+from segqc_conformal.patients import pseudonym
 
 MakeTable = Callable[..., pd.DataFrame]
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
@@ -44,6 +45,16 @@ def test_a_patient_bets_once_across_and_within_batches(
         assert log.cases_after()["case_id"].tolist() == ["c2", "c3", "c1"]
         assert log.cases_after()["time"].iloc[0] == pd.Timestamp("2026-01-01", tz="UTC")
         assert log.add(verdict_table(["c4"], ["q"])).repeats == ("c4",)
+
+
+def test_a_patient_of_the_gate_gets_verdicts_but_no_bet(
+    log_url: str, verdict_table: MakeTable
+) -> None:
+    with CaseLog(log_url) as log:
+        result = log.add(verdict_table(["c1", "c2"], ["p", "q"]), gate_patients={pseudonym("q")})
+        assert result.added == ("c1", "c2")
+        assert result.repeats == ("c2",)
+        assert log.cases_after()["repeat"].tolist() == [False, True]
 
 
 def test_the_database_itself_refuses_a_second_bet_of_a_patient(
