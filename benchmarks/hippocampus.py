@@ -40,7 +40,8 @@ def feature_table(processes: int) -> pd.DataFrame:
     patients = held_out_patients(image_folders()[0])
     wanted = [(patient, version) for patient in patients for version in ("clean", "degraded")]
     tables = Parallel(n_jobs=processes)(
-        delayed(_extract)(wanted[i::processes], progress=i == 0) for i in range(processes))
+        delayed(_extract)(wanted[i::processes], progress=i == 0) for i in range(processes)
+    )
     return pd.concat(tables).sort_values(["case_id", "structure"], ignore_index=True)
 
 
@@ -62,7 +63,8 @@ def run(table: pd.DataFrame, splits: int, processes: int, out: Path) -> None:
     begin, results = perf_counter(), []
     for world in WORLDS:
         measured = Parallel(n_jobs=processes, verbose=1)(
-            delayed(_measure)(table, world, split) for split in range(splits))
+            delayed(_measure)(table, world, split) for split in range(splits)
+        )
         results += [(world, result) for result in measured]
         figures = {
             **_setting(table, splits, processes),
@@ -89,8 +91,11 @@ def _dice(table: pd.DataFrame) -> list[dict[str, Any]]:
     by = table.groupby(["version", "structure"])
     return [
         {
-            "version": version_, "structure": structure, "mean": rows["dice"].mean(),
-            "p05": rows["dice"].quantile(0.05), "median": rows["dice"].median(),
+            "version": version_,
+            "structure": structure,
+            "mean": rows["dice"].mean(),
+            "p05": rows["dice"].quantile(0.05),
+            "median": rows["dice"].median(),
             "bad": (rows["dice"] <= 0.8).mean(),
             "empty": int((rows["feature_volume_ml"] == 0).sum()),
         }

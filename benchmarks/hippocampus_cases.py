@@ -40,7 +40,8 @@ def data_folder() -> Path:
     if not folder or not (Path(folder) / "models/hippocampus/m0.pt").is_file():
         raise SystemExit(
             "expected the weights m0.pt to m4.pt in $SEGQC_DATA/models/hippocampus; received "
-            f"SEGQC_DATA={folder}; remedy: set SEGQC_DATA to the folder that holds them")
+            f"SEGQC_DATA={folder}; remedy: set SEGQC_DATA to the folder that holds them"
+        )
     return Path(folder)
 
 
@@ -74,8 +75,9 @@ def held_out_patients(images: Path) -> list[str]:
 def load_case(patient: str, version: str, images: Path, labels: Path) -> sq.Case:
     """Read one volume, as it is ("clean"), "degraded", or with "changed" contrast."""
     name = f"{patient}.nii.gz"
-    files = CaseFiles(f"{patient}-{version}", patient, "decathlon", images / name,
-                      reference=labels / name)
+    files = CaseFiles(
+        f"{patient}-{version}", patient, "decathlon", images / name, reference=labels / name
+    )
     case = files.load()
     image = case.image.astype(np.float32)
     seed = stable_hash(DEGRADATION_SEED, files.case_id)
@@ -110,8 +112,9 @@ def members(count: int = 5) -> list[sq.Predictor]:
 
 
 def _member(weights: Path) -> sq.Predictor:
-    network = UNet(3, 1, 3, channels=(16, 32, 64, 128), strides=(2, 2, 2), num_res_units=1,
-                   dropout=0.2)
+    network = UNet(
+        3, 1, 3, channels=(16, 32, 64, 128), strides=(2, 2, 2), num_res_units=1, dropout=0.2
+    )
     network.load_state_dict(torch.load(weights, weights_only=True))
     return sq.Predictor(network.eval(), preprocess=z_score_and_pad, invert=crop_back)
 
@@ -135,7 +138,11 @@ def features(
 ) -> pd.DataFrame:
     """Extract the feature table of pairs (patient, version), with a column ``version``."""
     table = sq.extract_features(
-        LazyCases(wanted, *image_folders()), None, ensemble, structures=STRUCTURES,
-        resume_folder=cache_folder() / "features", progress=progress,
+        LazyCases(wanted, *image_folders()),
+        None,
+        ensemble,
+        structures=STRUCTURES,
+        resume_folder=cache_folder() / "features",
+        progress=progress,
     )
     return table.assign(version=table["case_id"].str.rsplit("-", n=1).str[1])

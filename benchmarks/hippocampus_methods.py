@@ -75,8 +75,11 @@ def single_feature(parts: Scored, structures: tuple[str, ...], feature: str) -> 
 def quantile_boosting(parts: Scored, structures: tuple[str, ...]) -> Scored:
     """Score with gradient boosting of three quantiles, as for conformalized quantile regression."""
     lower, upper, median = (
-        plain_regressor(parts, structures, GradientBoostingRegressor(
-            loss="quantile", alpha=alpha, random_state=0))
+        plain_regressor(
+            parts,
+            structures,
+            GradientBoostingRegressor(loss="quantile", alpha=alpha, random_state=0),
+        )
         for alpha in (MISCOVERAGE / 2, 1 - MISCOVERAGE / 2, 0.5)
     )
     return {
@@ -101,8 +104,9 @@ def _scored(
     scored = {}
     for name, rows in parts.items():
         known = rows[~empty_prediction(rows)]
-        predictions = pd.DataFrame({"predicted_dice": predict(known), "scale": 1.0},
-                                   index=known.index)
+        predictions = pd.DataFrame(
+            {"predicted_dice": predict(known), "scale": 1.0}, index=known.index
+        )
         scored[name] = with_scores(rows, predictions, structures, THRESHOLD)
     return scored
 
@@ -124,7 +128,8 @@ class Column(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 def own_interval(calibration: pd.DataFrame, test: pd.DataFrame) -> NDArray[np.float64]:
     """Bounded, normalised split interval of this package; shape ``(rows, 2)``."""
     certificate = DiceInterval(miscoverage=MISCOVERAGE).calibrate(
-        calibration["predicted_dice"], calibration["dice"], calibration["scale"])
+        calibration["predicted_dice"], calibration["dice"], calibration["scale"]
+    )
     return np.column_stack(certificate.interval(test["predicted_dice"], test["scale"]))
 
 
@@ -135,7 +140,8 @@ def mapie_interval(calibration: pd.DataFrame, test: pd.DataFrame) -> NDArray[np.
     columns = ["lower", "upper", "predicted_dice"]
     if "lower" in calibration:
         mapie = ConformalizedQuantileRegressor(
-            [Column(i) for i in range(3)], confidence_level=1 - MISCOVERAGE, prefit=True)
+            [Column(i) for i in range(3)], confidence_level=1 - MISCOVERAGE, prefit=True
+        )
     else:
         columns = ["predicted_dice"]
         mapie = SplitConformalRegressor(Column(), confidence_level=1 - MISCOVERAGE, prefit=True)

@@ -46,8 +46,9 @@ def world_rows(table: pd.DataFrame, world: str, seed: int) -> pd.DataFrame:
     if world != "mixed":
         return table[table["version"] == world]
     patients = sorted(table["patient_id"].unique())
-    degraded = dict(zip(patients, np.random.default_rng([seed, 1]).random(len(patients)) < 0.5,
-                        strict=True))
+    degraded = dict(
+        zip(patients, np.random.default_rng([seed, 1]).random(len(patients)) < 0.5, strict=True)
+    )
     wanted = table["patient_id"].map(lambda name: "degraded" if degraded[name] else "clean")
     return table[table["version"] == wanted]
 
@@ -95,10 +96,14 @@ def _add_interval(result: SplitResult, place: dict[str, Any], parts: Scored) -> 
     interval = mapie_interval if place["method"].startswith("MAPIE") else own_interval
     low, high = interval(calibration, test).T
     dice = test["dice"].to_numpy()
-    result.intervals.append({
-        **place, "coverage": float(((low <= dice) & (dice <= high)).mean()),
-        "width": float((high - low).mean()), "empty": len(parts["test"]) - len(test),
-    })
+    result.intervals.append(
+        {
+            **place,
+            "coverage": float(((low <= dice) & (dice <= high)).mean()),
+            "width": float((high - low).mean()),
+            "empty": len(parts["test"]) - len(test),
+        }
+    )
     result.widths.extend(
         {**place, "patient_id": patient, "width": width}
         for patient, width in zip(test["patient_id"], (high - low).tolist(), strict=True)
@@ -146,7 +151,8 @@ def _own_rule(parts: Scored, tolerated: float) -> NDArray[np.bool_] | None:
     calibration = parts["calibration"]
     grid = accept_grid(parts["fit"]["accept_score"], len(calibration), tolerated, CONFIDENCE)
     certificate = AcceptThreshold(THRESHOLD, tolerated, CONFIDENCE).calibrate(
-        calibration["accept_score"], calibration["dice"], grid)
+        calibration["accept_score"], calibration["dice"], grid
+    )
     if certificate.threshold is None:
         return None
     return np.asarray(certificate.accept(parts["test"]["accept_score"]))
@@ -169,8 +175,12 @@ def _mapie_rule(parts: Scored, tolerated: float) -> NDArray[np.bool_] | None:
     score = {name: rows[["accept_score"]].to_numpy() for name, rows in parts.items()}
     good = (parts["calibration"]["dice"] > THRESHOLD).astype(int).to_numpy()
     controller = BinaryClassificationController(
-        probability, precision, target_level=1 - tolerated, confidence_level=CONFIDENCE,
-        fwer_method="bonferroni")
+        probability,
+        precision,
+        target_level=1 - tolerated,
+        confidence_level=CONFIDENCE,
+        fwer_method="bonferroni",
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # "no valid threshold" is a result here
         controller.calibrate(score["calibration"], good)

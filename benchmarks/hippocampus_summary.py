@@ -39,44 +39,59 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _intervals(rows: pd.DataFrame) -> list[dict[str, Any]]:
     by = rows.groupby(PLACE, sort=False)
-    return _records(pd.DataFrame({
-        "coverage": by["coverage"].mean(),
-        "coverage_low": by["coverage"].quantile(0.05),
-        "coverage_high": by["coverage"].quantile(0.95),
-        "width": by["width"].mean(),
-        "width_sd": by["width"].std(ddof=0),
-        "empty": by["empty"].mean(),
-    }))
+    return _records(
+        pd.DataFrame(
+            {
+                "coverage": by["coverage"].mean(),
+                "coverage_low": by["coverage"].quantile(0.05),
+                "coverage_high": by["coverage"].quantile(0.95),
+                "width": by["width"].mean(),
+                "width_sd": by["width"].std(ddof=0),
+                "empty": by["empty"].mean(),
+            }
+        )
+    )
 
 
 def _acceptance(rows: pd.DataFrame) -> list[dict[str, Any]]:
     by = rows.groupby([*PLACE, "tolerated"], sort=False)
     total = by["accepted"].sum()
-    return _records(pd.DataFrame({
-        "certified": by["certified"].mean(),
-        "accepted": by["accepted"].mean() / SIZES["test"],
-        "error": (by["wrong"].sum() / total).where(total > 0, np.nan),
-        "rejected": by["rejected"].sum(),
-    }).astype(object).where(lambda frame: frame.notna(), None))
+    return _records(
+        pd.DataFrame(
+            {
+                "certified": by["certified"].mean(),
+                "accepted": by["accepted"].mean() / SIZES["test"],
+                "error": (by["wrong"].sum() / total).where(total > 0, np.nan),
+                "rejected": by["rejected"].sum(),
+            }
+        )
+        .astype(object)
+        .where(lambda frame: frame.notna(), None)
+    )
 
 
 def _differences(widths: pd.DataFrame, intervals: pd.DataFrame) -> list[dict[str, Any]]:
     """Width of another method less ours: by patient with its 95 % interval, and by split."""
     by_patient = widths.groupby([*PLACE, "patient_id"])["width"].mean()
-    by_split = intervals.set_index([*PLACE, "split"])["width"]
+    by_split = intervals.set_index([*PLACE, "split"])["width"].sort_index()
     out = []
     for world, method, structure in dict.fromkeys(
         intervals[PLACE].itertuples(index=False, name=None)
     ):
         if method == OURS:
             continue
-        patients = (by_patient[world, method, structure] - by_patient[world, OURS, structure])
+        patients = by_patient[world, method, structure] - by_patient[world, OURS, structure]
         splits = by_split[world, method, structure] - by_split[world, OURS, structure]
         half = 1.96 * float(patients.std()) / sqrt(len(patients))
-        out.append({
-            "world": world, "method": method, "structure": structure,
-            "difference": float(patients.mean()),
-            "low": float(patients.mean()) - half, "high": float(patients.mean()) + half,
-            "splits_wider": float((splits > 0).mean()),
-        })
+        out.append(
+            {
+                "world": world,
+                "method": method,
+                "structure": structure,
+                "difference": float(patients.mean()),
+                "low": float(patients.mean()) - half,
+                "high": float(patients.mean()) + half,
+                "splits_wider": float((splits > 0).mean()),
+            }
+        )
     return out

@@ -264,16 +264,12 @@ class AcceptThreshold:
         self, grid: NDArray[np.float64], scores: NDArray[np.float64], bad: NDArray[np.bool_]
     ) -> list[ThresholdTest]:
         accepted, errors = accepted_and_bad(scores, bad, grid)
-        p_values = np.where(
-            accepted > 0, binom.cdf(errors, accepted, self.tolerated_error), 1.0
-        )
+        p_values = np.where(accepted > 0, binom.cdf(errors, accepted, self.tolerated_error), 1.0)
         steps = zip(grid, accepted, errors, p_values, strict=True)
         return [ThresholdTest(float(t), int(n), int(k), float(p)) for t, n, k, p in steps]
 
 
-def _stricter(
-    grid: NDArray[np.float64], scores: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _stricter(grid: NDArray[np.float64], scores: NDArray[np.float64]) -> NDArray[np.float64]:
     if scores.size == 0:
         return np.empty(0)
     found = np.unique(np.quantile(scores, np.arange(1, 10) / 10.0, method="higher"))

@@ -30,8 +30,13 @@ def delta_of(confidence: float) -> float:
     return float(1 - Fraction(str(float(confidence))))
 
 
-def finite_array(name: str, values: ArrayLike, like: NDArray[np.float64] | None = None,
-                 low: float = -np.inf, high: float = np.inf) -> NDArray[np.float64]:
+def finite_array(
+    name: str,
+    values: ArrayLike,
+    like: NDArray[np.float64] | None = None,
+    low: float = -np.inf,
+    high: float = np.inf,
+) -> NDArray[np.float64]:
     """Return `values` as float64, refused unless 1-D, as long as `like`, and in [low, high]."""
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 1 or (like is not None and array.shape != like.shape):
@@ -41,7 +46,8 @@ def finite_array(name: str, values: ArrayLike, like: NDArray[np.float64] | None 
     if outside.any():
         row = int(np.flatnonzero(outside)[0])
         raise InputError(
-            f"{name} in [{low:g}, {high:g}]", f"{array[row]} in row {row}",
+            f"{name} in [{low:g}, {high:g}]",
+            f"{array[row]} in row {row}",
             "drop or repair the case",
         )
     return array

@@ -85,8 +85,10 @@ class IntervalCertificate:
                 f"Too few calibration patients ({self.patients}) for an interval at {share}: every "
                 "interval is [0, 1], which always holds and says nothing."
             )
-        what = "true Dice is at least the lower end" if self.side == "lower" else (
-            "interval contains the true Dice"
+        what = (
+            "true Dice is at least the lower end"
+            if self.side == "lower"
+            else ("interval contains the true Dice")
         )
         if self.confidence is None:
             return (

@@ -140,7 +140,8 @@ def calibration_size(
     check_open_unit(tolerated_error=tolerated_error, confidence=confidence, chance=chance)
     if not (0.0 <= accepted_share <= 1.0 and 0.0 <= error_among_accepted <= 1.0):
         raise InputError(
-            "accepted share and error in [0, 1]", (accepted_share, error_among_accepted),
+            "accepted share and error in [0, 1]",
+            (accepted_share, error_among_accepted),
             "give shares, not percentages",
         )
     if error_among_accepted >= tolerated_error or accepted_share == 0.0:

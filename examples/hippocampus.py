@@ -54,9 +54,7 @@ QUICK = Sizes(fit=12, calibration=12, judged=12, quiet=3, tried_again=3, members
 
 def mixed(patients: Sequence[str]) -> list[tuple[str, str]]:
     """Say of each patient, by a hash, whether the scan is clean or (one in four) degraded."""
-    return [
-        (name, "degraded" if stable_hash(3, name) % 4 == 0 else "clean") for name in patients
-    ]
+    return [(name, "degraded" if stable_hash(3, name) % 4 == 0 else "clean") for name in patients]
 
 
 def changed(patients: Sequence[str]) -> list[tuple[str, str]]:
@@ -69,11 +67,16 @@ def show(title: str, evaluation: pd.DataFrame) -> list[tuple[str, ...]]:
     rows = [("", "patients", "coverage", "mean width", "accepted", "error among accepted")]
     for structure, row in summarise(evaluation).iterrows():
         error = row["error_among_accepted"]
-        rows.append((
-            str(structure), f"{row['patients']:.0f}", f"{row['coverage']:.3f}",
-            f"{row['mean_width']:.3f}", f"{row['share_accepted']:.3f}",
-            "-" if pd.isna(error) else f"{error:.3f}",
-        ))
+        rows.append(
+            (
+                str(structure),
+                f"{row['patients']:.0f}",
+                f"{row['coverage']:.3f}",
+                f"{row['mean_width']:.3f}",
+                f"{row['share_accepted']:.3f}",
+                "-" if pd.isna(error) else f"{error:.3f}",
+            )
+        )
     print(f"\n{title}")
     for cells in rows:
         print("  " + "".join(f"{cell:<13}" for cell in cells).rstrip())
@@ -150,10 +153,15 @@ def walk(sizes: Sizes, out: Path) -> None:
     again = features(changed(calibration[: sizes.tried_again]), ensemble)
     then = show("After the change, new promise", with_true_dice(renewed.judge(again), again))
 
-    story = [("Before the contrast changed", first), ("After it, under the old promise", old),
-             ("After it, recalibrated", then), ("Drift", [("what happened",), (noticed,)])]
-    report = write_report(out / "report.html", gate, evaluation,
-                          pictures(gate, ensemble, evaluation), story=story)
+    story = [
+        ("Before the contrast changed", first),
+        ("After it, under the old promise", old),
+        ("After it, recalibrated", then),
+        ("Drift", [("what happened",), (noticed,)]),
+    ]
+    report = write_report(
+        out / "report.html", gate, evaluation, pictures(gate, ensemble, evaluation), story=story
+    )
     print(f"\nreport: {report}")
 
 

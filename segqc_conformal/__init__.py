@@ -1,4 +1,4 @@
-"""Around a deployed segmentation model: how good is this mask, may it pass, does that still hold?
+"""Around a deployed segmentation model: what its masks are worth.
 
 The walk, one stage after the other: image -> samples (`sampling`) -> maps (`uncertainty`) ->
 features (`features`) -> quality (`quality`) -> promise (`calibrators`) -> verdict (`gate`) ->

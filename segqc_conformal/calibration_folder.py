@@ -63,7 +63,12 @@ class CalibrationFolder:
         return Path(self.path)
 
     def add(
-        self, gate: CalibratedGate, *, by: str, reason: str, now: datetime | None = None,
+        self,
+        gate: CalibratedGate,
+        *,
+        by: str,
+        reason: str,
+        now: datetime | None = None,
         action: str = "calibrate",
     ) -> Path:
         """Write a gate as a version and put it in force.
@@ -93,7 +98,10 @@ class CalibrationFolder:
         self.load(version)
         switch = Switch(
             at=(now or datetime.now(UTC)).isoformat(timespec="seconds"),
-            action=action, version=version, by=by, reason=reason,
+            action=action,
+            version=version,
+            by=by,
+            reason=reason,
         )
         history = [*(self.history() if (self._root / "ACTIVE").exists() else []), switch]
         lines = [version, *(json.dumps(vars(entry), sort_keys=True) for entry in history)]
@@ -116,7 +124,8 @@ class CalibrationFolder:
             text = (self._root / "ACTIVE").read_bytes().decode()
         except (FileNotFoundError, NotADirectoryError):
             raise FileFormatError(
-                "a calibration folder with a file ACTIVE", str(self.path),
+                "a calibration folder with a file ACTIVE",
+                str(self.path),
                 "make one with `segqc calibrate`, or check the path",
             ) from None
         except (OSError, UnicodeDecodeError) as error:
@@ -185,7 +194,9 @@ class CalibrationFolder:
         own = set(gate.certificate.lineage["calibration_patients"])
         for version, certificate in self.certificates().items():
             shared = own & set(certificate.lineage["calibration_patients"])
-            if shared and version != gate.id:
+            # the same calibration computed again, say after a crash, looks at nothing new
+            again = certificate.structures == gate.certificate.structures
+            if shared and not again:
                 raise CalibrationError(
                     "calibration patients that calibrated nothing before",
                     f"{len(shared)} of {len(own)} that already calibrated version {version[:12]}",
@@ -195,7 +206,8 @@ class CalibrationFolder:
 
     def _tampered(self, what: str, received: str) -> TamperedError:
         return TamperedError(
-            f"{self.path}/{what} as it was saved", received,
+            f"{self.path}/{what} as it was saved",
+            received,
             "restore the calibration folder from a backup, or calibrate again",
         )
 

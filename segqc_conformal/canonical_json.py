@@ -10,7 +10,7 @@ __all__ = ["canonical_json", "sha256_hex"]
 
 
 def canonical_json(value: Any) -> str:
-    """Write `value` as JSON with sorted keys, two-space indent and a final newline.
+    r"""Write `value` as JSON with sorted keys, two-space indent and a final newline.
 
     Raises
     ------
@@ -20,7 +20,7 @@ def canonical_json(value: Any) -> str:
     Examples
     --------
     >>> canonical_json({"b": 1, "a": [0.1]})
-    '{\\n  "a": [\\n    0.1\\n  ],\\n  "b": 1\\n}\\n'
+    '{\n  "a": [\n    0.1\n  ],\n  "b": 1\n}\n'
     """
     return json.dumps(value, sort_keys=True, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 

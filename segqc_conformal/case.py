@@ -109,7 +109,9 @@ class Case:
         spacing = tuple(float(step) for step in self.spacing_mm or ())
         if not spacing or not all(0 < step < np.inf for step in spacing):
             raise InputError(
-                "spacing_mm of positive numbers", self.spacing_mm, "read it from the image header",
+                "spacing_mm of positive numbers",
+                self.spacing_mm,
+                "read it from the image header",
                 self.case_id,
             )
         if ndim - len(spacing) not in (0, 1):
@@ -133,8 +135,10 @@ class Case:
         whole = labels.astype(np.int64)
         if not np.array_equal(whole, labels):
             raise InputError(
-                f"a {name} of whole labels", f"dtype {labels.dtype} with fractions or NaN",
-                "save label maps, not probabilities", self.case_id,
+                f"a {name} of whole labels",
+                f"dtype {labels.dtype} with fractions or NaN",
+                "save label maps, not probabilities",
+                self.case_id,
             )
         return whole
 

@@ -9,9 +9,11 @@ from typing import Any
 from segqc_conformal.calibrators.accept import AcceptCertificate
 from segqc_conformal.calibrators.interval import IntervalCertificate
 from segqc_conformal.canonical_json import canonical_json, sha256_hex
+from segqc_conformal.errors import FileFormatError
 
 __all__ = ["GateCertificate", "StructureCertificate"]
 
+CERTIFICATE_SCHEMA = 1
 ASSUMPTIONS = (
     "New patients are exchangeable with the calibration patients (same population, scanners, "
     "model and post-processing); the monitors watch for the end of this.",
@@ -80,7 +82,7 @@ class GateCertificate:
     files: dict[str, str]
     libraries: dict[str, str]
     assumptions: tuple[str, ...] = ASSUMPTIONS
-    certificate_schema: int = 1
+    certificate_schema: int = CERTIFICATE_SCHEMA
 
     @property
     def id(self) -> str:
@@ -99,6 +101,12 @@ class GateCertificate:
     def from_json(cls, text: str) -> GateCertificate:
         """Read a certificate written by `to_json`."""
         fields = json.loads(text)
+        if fields.get("certificate_schema") != CERTIFICATE_SCHEMA:
+            raise FileFormatError(
+                f"a certificate of schema {CERTIFICATE_SCHEMA}",
+                fields.get("certificate_schema"),
+                "use the version of this package that wrote it, or calibrate again",
+            )
         fields["structures"] = {
             name: _structure(entry) for name, entry in fields["structures"].items()
         }

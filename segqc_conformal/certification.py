@@ -25,23 +25,42 @@ from segqc_conformal.quality.predictor import FittedQuality
 if TYPE_CHECKING:
     from segqc_conformal.quality_gate import QualityGate
 
-__all__ = ["certified_gate", "hashed_patients", "labelled_rows", "likely_outcomes", "one_case_each", "unlabelled_rows"]
+__all__ = [
+    "certified_gate",
+    "hashed_patients",
+    "labelled_rows",
+    "likely_outcomes",
+    "one_case_each",
+    "unlabelled_rows",
+]
 
 LIBRARIES = ("segqc-conformal", "numpy", "pandas", "scikit-learn", "scipy", "skops")
 PROFILE_COLUMNS = (
-    "role", "case", "structure", "site", "time", "predicted_dice", "scale", "accept_score", "dice",
+    "role",
+    "case",
+    "structure",
+    "site",
+    "time",
+    "predicted_dice",
+    "scale",
+    "accept_score",
+    "dice",
 )
 LEFT_OUT_SHOWN = 20
 RESAMPLINGS = 200
 
 
-def labelled_rows(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:
+def labelled_rows(
+    table: pd.DataFrame, features: Sequence[str] | None = None
+) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Return the usable labelled rows of a feature table, and what was left out and why.
 
     Parameters
     ----------
     table : DataFrame
         A feature table; checked here.
+    features : sequence of str, optional
+        The features that will be read; None: all of the table.
 
     Returns
     -------
@@ -55,7 +74,7 @@ def labelled_rows(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:
         If no labelled row is usable.
     """
     table = check_feature_table(table)
-    faults = row_faults(table)
+    faults = row_faults(table, features)
     bad_cases = table.loc[faults != "", "case_id"]
     unlabelled = table["dice"].isna() & ~table["case_id"].isin(bad_cases)
     rows = table[table["dice"].notna() & ~table["case_id"].isin(bad_cases)]
@@ -67,7 +86,8 @@ def labelled_rows(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:
     }
     if rows.empty:
         raise InputError(
-            "at least one usable row with dice", f"{len(table)} rows, none usable: {left_out}",
+            "at least one usable row with dice",
+            f"{len(table)} rows, none usable: {left_out}",
             "add reference masks, or repair the rows named",
         )
     return rows.reset_index(drop=True), left_out
@@ -78,10 +98,12 @@ def one_case_each(rows: pd.DataFrame, seed: int) -> pd.DataFrame:
     return rows[rows["case_id"].isin(first_case_of_each_patient(rows, seed))]
 
 
-def unlabelled_rows(table: pd.DataFrame, but_not: Collection[str]) -> pd.DataFrame:
+def unlabelled_rows(
+    table: pd.DataFrame, but_not: Collection[str], features: Sequence[str]
+) -> pd.DataFrame:
     """Return the usable rows without ``dice`` of patients other than those in `but_not`."""
     table = check_feature_table(table)
-    usable = table[(row_faults(table) == "") & table["dice"].isna()]
+    usable = table[(row_faults(table, features) == "") & table["dice"].isna()]
     return usable[~usable["patient_id"].isin(list(but_not))].reset_index(drop=True)
 
 
@@ -143,8 +165,10 @@ def certified_gate(
             for name in names
         },
         quality={
-            "name": quality.name, "features": list(quality.features),
-            "scale_form": quality.scale_form, "choice": quality.choice,
+            "name": quality.name,
+            "features": list(quality.features),
+            "scale_form": quality.scale_form,
+            "choice": quality.choice,
         },
         data=_data(calibration, tuning, left_out),
         lineage={**lineage, "calibration_patients": hashed_patients(calibration)},
@@ -183,9 +207,7 @@ def _certify(
     )
 
 
-def _certify_chance(
-    settings: QualityGate, tuning: pd.DataFrame, grid: Any, patients: int
-) -> float:
+def _certify_chance(settings: QualityGate, tuning: pd.DataFrame, grid: Any, patients: int) -> float:
     if grid.size == 0:
         return 0.0
     # the sequence certifies if and only if its first test passes
@@ -236,9 +258,9 @@ def _data(
     )
     return {
         "calibration_sha256": sha256_hex(ordered.to_csv(index=False).encode()),
-        "patients_fit": int(tuning["patient_id"].nunique()) if "patient_id" in tuning else int(
-            tuning["case"].nunique()
-        ),
+        "patients_fit": int(tuning["patient_id"].nunique())
+        if "patient_id" in tuning
+        else int(tuning["case"].nunique()),
         "patients_calibration": int(calibration["patient_id"].nunique()),
         **left_out,
     }

@@ -73,6 +73,4 @@ def dice(mask: NDArray[np.bool_], reference: NDArray[np.bool_]) -> float:
             "resample the reference mask to the grid of the image",
         )
     overlap = np.count_nonzero(mask & reference)
-    return float(
-        dice_from_volumes(overlap, np.count_nonzero(mask), np.count_nonzero(reference))
-    )
+    return float(dice_from_volumes(overlap, np.count_nonzero(mask), np.count_nonzero(reference)))

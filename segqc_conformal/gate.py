@@ -31,8 +31,20 @@ __all__ = [
 ]
 
 VERDICT_COLUMNS = (
-    "case_id", "patient_id", "structure", "site", "time", "predicted_dice", "dice_low",
-    "dice_high", "accept", "accept_score", "reason", "message", "model_id", "calibration",
+    "case_id",
+    "patient_id",
+    "structure",
+    "site",
+    "time",
+    "predicted_dice",
+    "dice_low",
+    "dice_high",
+    "accept",
+    "accept_score",
+    "reason",
+    "message",
+    "model_id",
+    "calibration",
 )
 
 
@@ -217,9 +229,7 @@ class CalibratedGate:
             known["predicted_dice"], known["scale"]
         )
         accept = certificate.accept.accept(rows["accept_score"])
-        refused = (
-            "cannot_certify" if certificate.accept.threshold is None else "below_threshold"
-        )
+        refused = "cannot_certify" if certificate.accept.threshold is None else "below_threshold"
         reason = np.where(accept, "certified", np.where(empty, "empty_prediction", refused))
         messages = {
             "certified": certificate.accept.promise,
@@ -230,15 +240,22 @@ class CalibratedGate:
             "should look.",
         }
         return rows.assign(
-            dice_low=low, dice_high=high, accept=accept, reason=reason,
+            dice_low=low,
+            dice_high=high,
+            accept=accept,
+            reason=reason,
             message=[messages[key] for key in reason],
         )
 
     def _refused(self, rows: pd.DataFrame, faults: pd.Series) -> pd.DataFrame:
         unknown = faults.str.startswith("unknown_group")
         return rows.assign(
-            predicted_dice=np.nan, dice_low=0.0, dice_high=1.0, accept=False,
-            accept_score=-np.inf, reason=np.where(unknown, "unknown_group", "input_error"),
+            predicted_dice=np.nan,
+            dice_low=0.0,
+            dice_high=1.0,
+            accept=False,
+            accept_score=-np.inf,
+            reason=np.where(unknown, "unknown_group", "input_error"),
             message=faults.astype(str),
         )
 
@@ -255,7 +272,8 @@ class CalibratedGate:
         ]
         why = pd.Series(
             [f"expected usable rows of every structure; none for {names}" for names in missing],
-            index=rest.index, dtype=object,
+            index=rest.index,
+            dtype=object,
         )
         return self._refused(rest.assign(structure=WHOLE_CASE), why)
 
@@ -270,7 +288,11 @@ class CalibratedGate:
         return verdicts.loc[order].reset_index(drop=True)
 
     def save(
-        self, folder: str | Path, *, by: str = "unknown", reason: str = "calibrated",
+        self,
+        folder: str | Path,
+        *,
+        by: str = "unknown",
+        reason: str = "calibrated",
         now: datetime | None = None,
     ) -> Path:
         """Save as a new version of a calibration folder and make it the active one.

@@ -130,7 +130,8 @@ class JudgedModel:
                 )
         if set(check_structures(self.structures)) != set(self.gate.structures):
             raise IdentityError(
-                f"structures {sorted(self.gate.structures)}", sorted(self.structures),
+                f"structures {sorted(self.gate.structures)}",
+                sorted(self.structures),
                 "name the structures that were calibrated",
             )
 

@@ -51,9 +51,7 @@ def first_case_of_each_patient(cases: pd.DataFrame, seed: int = 0) -> list[str]:
     """
     unique = cases.drop_duplicates("case_id")
     order = pd.DataFrame({"case_id": unique["case_id"], "patient_id": unique["patient_id"]})
-    order["time"] = (
-        pd.to_datetime(unique["time"], utc=True) if "time" in unique else pd.NaT
-    )
+    order["time"] = pd.to_datetime(unique["time"], utc=True) if "time" in unique else pd.NaT
     order["hash"] = [stable_hash(seed, case_id) for case_id in order["case_id"]]
     order = order.sort_values(["patient_id", "time", "hash"], na_position="last")
     first = order.drop_duplicates("patient_id")["case_id"]

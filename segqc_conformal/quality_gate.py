@@ -173,7 +173,10 @@ class QualityGate:
     ) -> tuple[FittedQuality, pd.DataFrame]:
         seen = fit[~empty_prediction(fit)]
         quality, out_of_fold = fit_quality(
-            seen, miscoverage=self.miscoverage, candidates=candidates, seed=self.seed,
+            seen,
+            miscoverage=self.miscoverage,
+            candidates=candidates,
+            seed=self.seed,
             progress=progress,
         )
         tuning = with_scores(fit, out_of_fold, structures, self.dice_threshold)

@@ -9,7 +9,6 @@ from pathlib import Path
 import pandas as pd
 
 from segqc_conformal.calibration_folder import CalibrationFolder, Switch
-from segqc_conformal.calibrators.conformal_rank import marginal_rank, pac_rank
 from segqc_conformal.certification import (
     certified_gate,
     labelled_rows,
@@ -20,6 +19,7 @@ from segqc_conformal.errors import CalibrationError, IdentityError, InputError
 from segqc_conformal.features.table import one_identity
 from segqc_conformal.gate import CalibratedGate, score_rows
 from segqc_conformal.patients import pseudonym
+from segqc_conformal.plan import fewest_for_interval
 from segqc_conformal.quality_gate import QualityGate
 
 __all__ = ["FolderStatus", "recalibrate", "rollback", "status"]
@@ -80,8 +80,9 @@ def recalibrate(
     versions = CalibrationFolder(folder)
     parent = versions.load()
     settings = QualityGate(**parent.certificate.settings)
-    rows, left_out = labelled_rows(table)
-    _check_same_kind(rows, parent)
+    _check_features(table, parent)
+    rows, left_out = labelled_rows(table, parent.quality.features)
+    _check_identity(rows, parent)
     rows = rows[rows["structure"].isin(parent.structures)]
     known = _known_patients(table, versions)
     fresh = rows[~rows["patient_id"].isin(known)]
@@ -95,7 +96,7 @@ def recalibrate(
         found = score_rows(usable, parent.quality, parent.structures, settings.dice_threshold)
         return one_case_each(found, settings.seed)
 
-    others = unlabelled_rows(table, [*known, *fresh["patient_id"]])
+    others = unlabelled_rows(table, [*known, *fresh["patient_id"]], parent.quality.features)
     gate = certified_gate(
         settings,
         parent.quality,
@@ -115,7 +116,11 @@ def recalibrate(
 
 
 def rollback(
-    folder: str | Path, *, by: str, reason: str, to: str | None = None,
+    folder: str | Path,
+    *,
+    by: str,
+    reason: str,
+    to: str | None = None,
     now: datetime | None = None,
 ) -> str:
     """Put an earlier version in force again.
@@ -147,7 +152,8 @@ def rollback(
     if len(known) != 1:
         raise InputError(
             f"exactly one earlier version; known: {[v[:12] for v in versions.versions()]}",
-            to, "name it with --to; see `segqc status`",
+            to,
+            "name it with --to; see `segqc status`",
         )
     versions.activate(known[0], action="rollback", by=by, reason=reason, now=now)
     return known[0]
@@ -183,17 +189,22 @@ def _check_who(by: str, reason: str) -> None:
         )
 
 
-def _check_same_kind(rows: pd.DataFrame, parent: CalibratedGate) -> None:
-    missing = [name for name in parent.quality.features if name not in rows]
+def _check_features(table: pd.DataFrame, parent: CalibratedGate) -> None:
+    missing = [name for name in parent.quality.features if name not in table]
     if missing:
         raise InputError(
             f"the features of the calibration in force, {missing[:5]} among them",
-            "a table without them", "extract with the settings of the calibration",
+            "a table without them",
+            "extract with the settings of the calibration",
         )
+
+
+def _check_identity(rows: pd.DataFrame, parent: CalibratedGate) -> None:
     identity = one_identity(rows)
     if identity != parent.certificate.identity:
         raise IdentityError(
-            f"rows of {parent.certificate.identity}", identity,
+            f"rows of {parent.certificate.identity}",
+            identity,
             "calibrate a new folder for another model, sampler or kind of judged mask",
         )
 
@@ -207,17 +218,13 @@ def _known_patients(table: pd.DataFrame, versions: CalibrationFolder) -> list[st
 
 
 def _check_enough(patients: int, settings: QualityGate) -> None:
-    def rank(n: int) -> int | None:
-        if settings.interval_confidence is None:
-            return marginal_rank(n, settings.miscoverage)
-        return pac_rank(n, settings.miscoverage, settings.interval_confidence)
-
-    if rank(patients) is None:
-        needed = next(n for n in range(patients, 100_000) if rank(n) is not None)
+    needed = fewest_for_interval(settings.miscoverage, settings.interval_confidence)
+    if needed is None or patients < needed:
         raise CalibrationError(
             f"at least {needed} fresh labelled patients with every structure for an interval at "
             f"{1 - settings.miscoverage:.0%}",
-            patients, f"audit {needed - patients} more patients drawn at random",
+            patients,
+            f"audit {(needed or 0) - patients} more patients, drawn at random",
         )
 
 

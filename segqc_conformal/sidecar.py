@@ -50,7 +50,8 @@ def write_sidecars(verdicts: pd.DataFrame, folder: str | Path) -> list[Path]:
         # pandas writes NaN, NaT and infinities as null, which JSON can hold
         text = rows.drop(columns="case_id").to_json(orient="records", date_format="iso")
         temporary = path.with_suffix(".tmp")
-        temporary.write_text(canonical_json({"case_id": str(case_id), "verdicts": json.loads(text)}))
+        content = {"case_id": str(case_id), "verdicts": json.loads(text)}
+        temporary.write_text(canonical_json(content), encoding="utf-8")
         temporary.replace(path)
         written.append(path)
     return written

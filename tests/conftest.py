@@ -84,8 +84,12 @@ def log_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 def _cohort(
-    patients: int, first: int = 0, *, structures: tuple[str, ...] = ("anterior", "posterior"),
-    empty: float = 0.0, seed: int = 0,
+    patients: int,
+    first: int = 0,
+    *,
+    structures: tuple[str, ...] = ("anterior", "posterior"),
+    empty: float = 0.0,
+    seed: int = 0,
 ) -> pd.DataFrame:
     """Return a labelled feature table: one case per patient, ids "0000", "0001", ..."""
     rng = np.random.default_rng([seed, first])

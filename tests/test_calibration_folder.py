@@ -42,8 +42,13 @@ def test_a_folder_holds_the_documented_files_and_nothing_else(
     gate: CalibratedGate, folder: Path
 ) -> None:
     assert [str(path.relative_to(folder)) for path in files_of(folder)] == sorted(
-        ["ACTIVE", *(f"{gate.id}/{name}" for name in
-                     ("certificate.json", "predictor.skops", "profile.parquet"))]
+        [
+            "ACTIVE",
+            *(
+                f"{gate.id}/{name}"
+                for name in ("certificate.json", "predictor.skops", "profile.parquet")
+            ),
+        ]
     )
     assert sha256_hex((folder / gate.id / "certificate.json").read_bytes()) == gate.id
     assert (folder / "ACTIVE").read_text().splitlines()[0] == gate.id
@@ -68,12 +73,8 @@ CalibratedGate.load(sys.argv[1]).judge(table).to_parquet(sys.argv[3])
 """
 
 
-@pytest.mark.parametrize("kind", ["cheap", "default"])
-def test_a_new_process_gives_bit_identical_verdicts(
-    gate: CalibratedGate, cohort: Cohort, tmp_path: Path, kind: str
-) -> None:
-    if kind == "default":
-        gate = QualityGate().calibrate(cohort(60, empty=0.03))
+def test_a_new_process_gives_bit_identical_verdicts(cohort: Cohort, tmp_path: Path) -> None:
+    gate = QualityGate().calibrate(cohort(60, empty=0.03))
     gate.save(tmp_path / "calibration")
     new = cohort(80, 5000, empty=0.05)
     new.loc[4, "feature_noise"] = np.nan
@@ -112,10 +113,18 @@ def test_any_removed_or_added_byte_is_refused(folder: Path) -> None:
         whole = path.read_bytes()
         middle = len(whole) // 2
         for content in (
-            b"", b"\n", whole[:-1], whole[1:], whole[:middle], whole + b"\n", b" " + whole,
-            whole[:middle] + b"x" + whole[middle:], whole[:middle] + whole[middle + 1 :],
-            whole.replace(b"\n", b"\r\n"), whole + whole,
-        ):  # fmt: skip
+            b"",
+            b"\n",
+            whole[:-1],
+            whole[1:],
+            whole[:middle],
+            whole + b"\n",
+            b" " + whole,
+            whole[:middle] + b"x" + whole[middle:],
+            whole[:middle] + whole[middle + 1 :],
+            whole.replace(b"\n", b"\r\n"),
+            whole + whole,
+        ):
             if content == whole:
                 continue
             path.write_bytes(content)
@@ -141,7 +150,7 @@ def test_any_removed_file_is_refused(folder: Path) -> None:
 
 def test_a_file_more_in_a_version_is_refused(gate: CalibratedGate, folder: Path) -> None:
     (folder / gate.id / "notes.txt").write_text("harmless")
-    with pytest.raises(TamperedError, match="notes.txt"):
+    with pytest.raises(TamperedError, match=r"notes\.txt"):
         CalibratedGate.load(folder)
 
 
@@ -206,9 +215,13 @@ def test_saving_the_same_gate_again_is_no_reuse(gate: CalibratedGate, folder: Pa
 
 @pytest.mark.parametrize("moment", ["rename", "replace", "fsync"])
 def test_a_crash_before_the_switch_leaves_the_old_version_in_force(
-    gate: CalibratedGate, folder: Path, cohort: Cohort, cheap: dict,
-    monkeypatch: pytest.MonkeyPatch, moment: str,
-) -> None:  # fmt: skip
+    gate: CalibratedGate,
+    folder: Path,
+    cohort: Cohort,
+    cheap: dict,
+    monkeypatch: pytest.MonkeyPatch,
+    moment: str,
+) -> None:
     fresh = QualityGate().calibrate(cohort(60, 1000), candidates=cheap)
 
     def crash(*arguments: object) -> None:
@@ -228,9 +241,12 @@ def test_history_keeps_who_when_and_why(gate: CalibratedGate, folder: Path) -> N
     gate.save(folder, by='B\nob "x"', reason="ünïcode\u2028, and\nlines", now=NOW)
     first, second = CalibrationFolder(folder).history()
     assert vars(first) == {
-        "at": "2026-11-23T08:00:00+00:00", "action": "calibrate", "version": gate.id,
-        "by": "ann", "reason": "first",
-    }  # fmt: skip
+        "at": "2026-11-23T08:00:00+00:00",
+        "action": "calibrate",
+        "version": gate.id,
+        "by": "ann",
+        "reason": "first",
+    }
     assert (second.by, second.reason) == ('B\nob "x"', "ünïcode\u2028, and\nlines")
 
 

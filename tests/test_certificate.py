@@ -24,8 +24,11 @@ def test_the_json_says_each_promise_in_words(gate: CalibratedGate) -> None:
         assert fields["structures"][name]["interval"]["promise"] == entry.interval.promise
     assert len(fields["assumptions"]) >= 5
     assert fields["identity"] == {
-        "model_id": "m", "sampler_id": "s", "schema_version": "1", "judged": "fused",
-    }  # fmt: skip
+        "model_id": "m",
+        "sampler_id": "s",
+        "schema_version": "1",
+        "judged": "fused",
+    }
 
 
 @pytest.mark.parametrize("field", ["identity", "settings", "data", "lineage", "files", "libraries"])

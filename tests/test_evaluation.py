@@ -24,8 +24,10 @@ def test_counts_are_those_of_a_loop(gate: CalibratedGate, cohort: Cohort) -> Non
     for structure in ("anterior", "posterior", "whole_case"):
         inside, accepted, bad = 0, 0, 0
         for row in verdicts[verdicts["structure"] == structure].itertuples():
-            truth = dice[row.case_id].min() if structure == "whole_case" else (
-                dice[row.case_id, structure]
+            truth = (
+                dice[row.case_id].min()
+                if structure == "whole_case"
+                else (dice[row.case_id, structure])
             )
             inside += row.dice_low <= truth <= row.dice_high
             accepted += row.accept
@@ -47,8 +49,10 @@ def test_an_unknown_dice_is_left_out_and_makes_the_whole_case_unknown(
     joined = with_true_dice(gate.judge(table), table)
     assert joined["dice"].isna().sum() == 2
     assert summarise(joined)["patients"].to_dict() == {
-        "anterior": 9, "posterior": 10, "whole_case": 9,
-    }  # fmt: skip
+        "anterior": 9,
+        "posterior": 10,
+        "whole_case": 9,
+    }
 
 
 def test_where_nothing_is_accepted_the_error_is_unknown(

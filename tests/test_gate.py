@@ -11,9 +11,13 @@ from segqc_conformal.quality_gate import QualityGate
 
 Cohort = Callable[..., pd.DataFrame]
 REASONS = {
-    "certified", "below_threshold", "cannot_certify", "empty_prediction", "unknown_group",
+    "certified",
+    "below_threshold",
+    "cannot_certify",
+    "empty_prediction",
+    "unknown_group",
     "input_error",
-}  # fmt: skip
+}
 
 
 @pytest.fixture
@@ -43,10 +47,13 @@ def test_verdicts_have_exactly_the_documented_columns_and_one_row_each(
 ) -> None:
     verdicts = gate.judge(new)
     assert tuple(verdicts.columns) == VERDICT_COLUMNS
-    assert list(VERDICT_COLUMNS) == (
-        "case_id patient_id structure site time predicted_dice dice_low dice_high accept "
-        "accept_score reason message model_id calibration"
-    ).split()
+    assert (
+        list(VERDICT_COLUMNS)
+        == (
+            "case_id patient_id structure site time predicted_dice dice_low dice_high accept "
+            "accept_score reason message model_id calibration"
+        ).split()
+    )
     assert verdicts["case_id"].tolist() == np.repeat(new["case_id"].unique(), 3).tolist()
     assert verdicts["structure"].tolist() == ["anterior", "posterior", "whole_case"] * 12
     assert verdicts["accept"].dtype == bool
@@ -56,7 +63,8 @@ def test_verdicts_have_exactly_the_documented_columns_and_one_row_each(
     assert verdicts["message"].str.len().gt(0).all()
     low, high = verdicts["dice_low"], verdicts["dice_high"]
     assert ((0 <= low) & (low <= high) & (high <= 1)).all()
-    assert verdicts["accept"].any() and not verdicts["accept"].all()
+    assert verdicts["accept"].any()
+    assert not verdicts["accept"].all()
 
 
 def test_the_whole_case_is_its_worst_structure(gate: CalibratedGate, new: pd.DataFrame) -> None:
@@ -105,7 +113,9 @@ def test_a_failed_row_is_referred_with_why(gate: CalibratedGate, new: pd.DataFra
     verdicts = gate.judge(new)
     for structure in ("anterior", "posterior", "whole_case"):
         assert refused(of(verdicts, "c5001", structure), "input_error")
-    assert of(verdicts, "c5001", "anterior")["message"] == "extraction failed: InputError: no samples"
+    assert (
+        of(verdicts, "c5001", "anterior")["message"] == "extraction failed: InputError: no samples"
+    )
 
 
 @pytest.mark.parametrize("second", ["same", "other", "failed"])
@@ -240,7 +250,7 @@ def test_ids_with_zeros_in_front_stay_and_numbers_are_refused(
 ) -> None:
     table = cohort(3)
     assert gate.judge(table)["patient_id"].unique().tolist() == ["0000", "0001", "0002"]
-    with pytest.raises(InputError, match="strings in column patient_id; received .*0"):
+    with pytest.raises(InputError, match=r"strings in column patient_id; received .*0"):
         gate.judge(table.assign(patient_id=table["patient_id"].astype(int)))
 
 

@@ -43,9 +43,12 @@ def case(number: int, **changes: Any) -> Case:
 
 def calibrated(predictor: Predictor | None, sampler: Any) -> CalibratedGate:
     table = extract_features(
-        [case(number) for number in range(40)], predictor, sampler,
-        structures=STRUCTURES, progress=False,
-    )  # fmt: skip
+        [case(number) for number in range(40)],
+        predictor,
+        sampler,
+        structures=STRUCTURES,
+        progress=False,
+    )
     seen = make_column_transformer(("passthrough", ["feature_predictive_entropy"]))
     return QualityGate().calibrate(table, candidates={"ridge": make_pipeline(seen, Ridge())})
 
@@ -61,7 +64,7 @@ def parts(kind: str) -> tuple[Predictor | None, Any, list[torch.nn.Module]]:
 @pytest.fixture(scope="module")
 def single() -> Iterator[tuple[Predictor, CalibratedGate]]:
     predictor = Predictor(unet())
-    yield predictor, calibrated(predictor, SinglePass())
+    return predictor, calibrated(predictor, SinglePass())
 
 
 def state(models: list[torch.nn.Module]) -> list[object]:
@@ -98,8 +101,11 @@ def test_a_verdict_leaves_the_model_as_found_and_is_that_of_the_gate(kind: str) 
     whole = verdict.rows.iloc[-1]
     assert whole["structure"] == "whole_case"
     assert (verdict.case_id, verdict.accept, verdict.reason, verdict.message) == (
-        "c1000", whole["accept"], whole["reason"], whole["message"],
-    )  # fmt: skip
+        "c1000",
+        whole["accept"],
+        whole["reason"],
+        whole["message"],
+    )
     assert verdict.mask is not None
     np.testing.assert_array_equal(verdict.mask, case(1000).mask)
     assert verdict.maps()["predictive_entropy"].shape == (8, 8)
@@ -130,11 +136,20 @@ def test_another_kind_of_judged_mask_is_referred(single: tuple[Predictor, Calibr
 
 @pytest.mark.parametrize(
     "error",
-    [RuntimeError("CUDA out of memory"), ValueError("x"), TypeError("x"), KeyError("x"),
-     IndexError("x"), OSError("x"), MemoryError("x"), ZeroDivisionError("x"), AssertionError("x"),
-     NotImplementedError("x")],
+    [
+        RuntimeError("CUDA out of memory"),
+        ValueError("x"),
+        TypeError("x"),
+        KeyError("x"),
+        IndexError("x"),
+        OSError("x"),
+        MemoryError("x"),
+        ZeroDivisionError("x"),
+        AssertionError("x"),
+        NotImplementedError("x"),
+    ],
     ids=lambda error: type(error).__name__,
-)  # fmt: skip
+)
 def test_whatever_the_model_raises_the_case_is_referred(
     single: tuple[Predictor, CalibratedGate], error: Exception
 ) -> None:
@@ -153,7 +168,9 @@ def test_whatever_the_model_raises_the_case_is_referred(
 
 def test_a_model_that_gives_nan_is_referred(single: tuple[Predictor, CalibratedGate]) -> None:
     predictor, gate = single
-    lost = Predictor(lambda image: image.repeat(1, 3, 1, 1) * torch.nan, model_id=predictor.model_id)
+    lost = Predictor(
+        lambda image: image.repeat(1, 3, 1, 1) * torch.nan, model_id=predictor.model_id
+    )
     verdict = JudgedModel(lost, SinglePass(), gate, STRUCTURES)(case(1000))
     assert (verdict.accept, verdict.reason) == (False, "input_error")
 

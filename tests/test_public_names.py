@@ -56,6 +56,8 @@ def test_stages_never_import_later_ones() -> None:
         later = "|".join([*order[number + 1 :], "monitors", "recalibration", "cli", "reports"])
         found = subprocess.run(
             ["grep", "-rnE", f"^from segqc_conformal\\.({later})\\b", root, "--include=*.py"],
-            capture_output=True, text=True, check=False,
+            capture_output=True,
+            text=True,
+            check=False,
         ).stdout
         assert found == "", found

@@ -27,7 +27,10 @@ def test_each_number_is_the_worst_one_by_brute_force(rows: pd.DataFrame) -> None
         assert found["structure"] == "whole_case"
         assert found["dice"] == part["dice"].min()
         assert found["accept_score"] == part["accept_score"].min()
-        assert (found["predicted_dice"], found["scale"]) == (worst["predicted_dice"], worst["scale"])
+        assert (found["predicted_dice"], found["scale"]) == (
+            worst["predicted_dice"],
+            worst["scale"],
+        )
         assert found["patient_id"] == worst["patient_id"]
     assert whole.filter(like="feature_").isna().all(axis=None)
 

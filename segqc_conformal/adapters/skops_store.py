@@ -28,8 +28,9 @@ def dump_models(models: dict[str, Any]) -> bytes:
 
 
 def load_models(data: bytes) -> dict[str, Any]:
-    """Read models written by `dump_models`; nothing but scikit-learn's types, numpy arrays
-    and a few numpy functions is made.
+    """Read models written by `dump_models`; only types that are known to be harmless are made.
+
+    These are scikit-learn's, numpy arrays, and a few numpy functions.
 
     Raises
     ------
@@ -44,12 +45,14 @@ def load_models(data: bytes) -> dict[str, Any]:
         models: dict[str, Any] = {} if foreign else loads(data, trusted=unknown)
     except Exception as error:  # whatever a damaged archive makes skops raise
         raise TamperedError(
-            "a readable predictor.skops", f"{type(error).__name__}: {error}",
+            "a readable predictor.skops",
+            f"{type(error).__name__}: {error}",
             "restore the calibration folder from a backup",
         ) from error
     if foreign:
         raise TamperedError(
-            "a predictor of scikit-learn and numpy types", foreign,
+            "a predictor of scikit-learn and numpy types",
+            foreign,
             "calibrate again with scikit-learn estimators",
         )
     return models

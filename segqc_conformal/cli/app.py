@@ -34,7 +34,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in (
-    demo, doctor, extract, plan, calibrate, judge, compare, review, recalibrate, rollback, status
+    demo,
+    doctor,
+    extract,
+    plan,
+    calibrate,
+    judge,
+    compare,
+    review,
+    recalibrate,
+    rollback,
+    status,
 ):
     app.command()(command)
 app.add_typer(log, name="log")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from segqc_conformal.cli.options import CalibrationOption, LogOption
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["audit"]
 
@@ -71,8 +74,8 @@ def add(
     refused, added = [], 0
     with CaseLog(log) as case_log:
         for case_id, rows in table.groupby("case_id", sort=False):
-            truth = dict(zip(rows["structure"], rows["dice"].astype(float), strict=True))
             try:
+                truth = _answer(str(case_id), rows)
                 case_log.add_audit(str(case_id), truth, reference_kind, now=datetime.now(UTC))
                 added += 1
             except InputError as error:
@@ -82,3 +85,20 @@ def add(
         typer.echo(message, err=True)
     if refused:
         raise typer.Exit(1)
+
+
+def _answer(case_id: str, rows: pd.DataFrame) -> dict[str, float]:
+    from segqc_conformal.errors import InputError
+
+    try:
+        dice = rows["dice"].astype(float)
+    except (ValueError, TypeError) as error:
+        raise InputError("dice as numbers", error, "correct the answer", case_id) from error
+    if rows["structure"].duplicated().any():
+        raise InputError(
+            "one dice per structure",
+            f"structures {rows['structure'].tolist()}",
+            "correct the answer",
+            case_id,
+        )
+    return dict(zip(rows["structure"], dice, strict=True))

@@ -24,7 +24,7 @@ def calibrate(
     ] = None,
     fit_patients: Annotated[
         Path | None,
-        typer.Option(help="Text file of patient ids to fit on. Default: half, by a hash."),
+        typer.Option(help="Text file, one patient id to fit on a line. Default: half, by a hash."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the patient split and the predictor.")] = 0,
     by: Annotated[str, typer.Option(help="Who calibrates; kept for ever.")] = "unknown",
@@ -47,11 +47,15 @@ def calibrate(
     from segqc_conformal.reports.calibration_report import write_report
 
     settings = QualityGate(
-        miscoverage=miscoverage, dice_threshold=dice_threshold, tolerated_error=tolerated_error,
-        confidence=confidence, interval_confidence=interval_confidence, seed=seed,
+        miscoverage=miscoverage,
+        dice_threshold=dice_threshold,
+        tolerated_error=tolerated_error,
+        confidence=confidence,
+        interval_confidence=interval_confidence,
+        seed=seed,
     )
     table = read_table(features)
-    patients = None if fit_patients is None else fit_patients.read_text().split()
+    patients = None if fit_patients is None else _patients(fit_patients)
     with StageBars() as bars:
         if explore:
             explored = settings.explore(
@@ -68,3 +72,15 @@ def calibrate(
     print_certificates(gate)
     path = report or out.parent / f"{out.name}-report.html"
     print(f"version {gate.id[:12]} is in force in {out}; report: {write_report(path, gate)}")
+
+
+def _patients(path: Path) -> list[str]:
+    from segqc_conformal.errors import FileFormatError
+
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise FileFormatError(
+            "a text file with one patient id a line", error, "check the path"
+        ) from error
+    return [line.strip() for line in lines if line.strip()]

@@ -24,6 +24,7 @@ def demo(
     calibrated, new patients judged, a scanner change noticed, and the gate recalibrated.
     Only the network's weights are stored: everything else is computed in the run.
     """
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
@@ -39,7 +40,11 @@ def demo(
         report = write_demo_report(result, folder / "report.html")
         bars.update("report", 1, 1)
     console = Console(width=None)
-    table = Table(*HEAD, title="The whole case: Dice of its worst structure, and may it pass?")
+    table = Table(
+        *HEAD,
+        box=SIMPLE_HEAD,
+        title="The whole case: Dice of its worst structure, and may it pass?",
+    )
     for row in period_rows(result):
         table.add_row(*row)
     console.print(table)

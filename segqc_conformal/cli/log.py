@@ -35,15 +35,22 @@ def add(
     --calibration calibration/
     """
     from segqc_conformal.case_log import CaseLog
-    from segqc_conformal.errors import IdentityError
+    from segqc_conformal.errors import IdentityError, InputError
     from segqc_conformal.features.table import read_table
     from segqc_conformal.gate import CalibratedGate
 
     table, gate = read_table(verdicts), CalibratedGate.load(calibration)
-    if set(table["calibration"]) != {gate.id}:
+    if "calibration" not in table:
+        raise InputError(
+            "a verdict table with the column calibration",
+            f"columns {list(table.columns)[:14]}",
+            "make it with `segqc judge`",
+        )
+    others = set(table["calibration"]) - {gate.id}
+    if others:
         raise IdentityError(
             f"verdicts of version {gate.id[:12]}, in force in {calibration}",
-            sorted(str(version)[:12] for version in set(table["calibration"])),
+            sorted(str(version)[:12] for version in others),
             "log verdicts before the version is switched, or judge again",
         )
     with CaseLog(log) as case_log:

@@ -45,8 +45,13 @@ def run(
     now = datetime.now(UTC) if as_of is None else as_of.replace(tzinfo=as_of.tzinfo or UTC)
     with CaseLog(log) as case_log:
         result = run_monitors(
-            case_log, gate.id, gate.profile, now,
-            seed=seed, horizon=horizon, false_alarm=false_alarm,
+            case_log,
+            gate.id,
+            gate.profile,
+            now,
+            seed=seed,
+            horizon=horizon,
+            false_alarm=false_alarm,
         )
     print(json.dumps({"calibration": gate.id, "time": now.isoformat(), **asdict(result)}))
     raise typer.Exit(0 if exit_zero else result.exit_code)

@@ -16,8 +16,10 @@ class StageBars:
 
     def __init__(self) -> None:
         self._progress = Progress(
-            TextColumn("{task.description:<44}"), BarColumn(24),
-            TextColumn("{task.completed:>4.0f}/{task.total:<4.0f}"), TimeElapsedColumn(),
+            TextColumn("{task.description:<44}"),
+            BarColumn(24),
+            TextColumn("{task.completed:>4.0f}/{task.total:<4.0f}"),
+            TimeElapsedColumn(),
             console=Console(stderr=True),
         )
         self._tasks: dict[str, TaskID] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -15,7 +16,7 @@ __all__ = ["print_certificates", "print_frame"]
 
 def print_frame(frame: pd.DataFrame, title: str) -> None:
     """Print a small table on standard output; numbers with three digits."""
-    table = Table(*map(str, frame.columns), title=title, title_justify="left")
+    table = Table(*map(str, frame.columns), box=SIMPLE_HEAD, title=title, title_justify="left")
     for row in frame.itertuples(index=False):
         table.add_row(*(_cell(value) for value in row))
     Console().print(table)

@@ -108,14 +108,10 @@ class _Hospital:
             self.progress(stage, len(seen), patients)
             seen |= {case.patient_id for case in batch}
             self.cases |= {case.case_id: case for case in batch}
-            yield extract_features(
-                batch, None, self.sampler, structures=STRUCTURES, progress=False
-            )
+            yield extract_features(batch, None, self.sampler, structures=STRUCTURES, progress=False)
         self.progress(stage, patients, patients)
 
-    def judge(
-        self, gate: CalibratedGate, table: pd.DataFrame, audit_rate: float
-    ) -> pd.DataFrame:
+    def judge(self, gate: CalibratedGate, table: pd.DataFrame, audit_rate: float) -> pd.DataFrame:
         """Judge and log a batch, draw audits from it, and answer them."""
         verdicts = gate.judge(table)
         self.log.add(verdicts, table, gate_patients=gate.patients)

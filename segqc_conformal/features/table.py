@@ -84,7 +84,8 @@ def check_feature_table(table: pd.DataFrame) -> pd.DataFrame:
             )
     if (out["structure"] == WHOLE_CASE).any():
         raise InputError(
-            "rows of single structures", f"a row of {WHOLE_CASE}",
+            "rows of single structures",
+            f"a row of {WHOLE_CASE}",
             "leave these rows out: the gate makes them from the structures",
         )
     why = out["failed"].astype(object) if "failed" in out else pd.Series(None, out.index, object)
@@ -196,14 +197,21 @@ def read_table(path: str | Path) -> pd.DataFrame:
         if path.suffix == ".parquet":
             return pd.read_parquet(path)
         ids = {column: str for column in (*STRING_COLUMNS, "failed", "reason", "message")}
-        return pd.read_csv(path, dtype=ids, keep_default_na=False, na_values={
-            column: [""] for column in pd.read_csv(path, nrows=0).columns if column not in ids
-        } | {"failed": [""]})
+        return pd.read_csv(
+            path,
+            dtype=ids,
+            keep_default_na=False,
+            na_values={
+                column: [""] for column in pd.read_csv(path, nrows=0).columns if column not in ids
+            }
+            | {"failed": [""]},
+        )
     except FileNotFoundError:
         raise FileFormatError("an existing table", str(path), "check the path") from None
     except Exception as error:
         raise FileFormatError(
-            f"a readable table in {path.name}", f"{type(error).__name__}: {error}",
+            f"a readable table in {path.name}",
+            f"{type(error).__name__}: {error}",
             "write the file again: it is truncated or not what its name says",
         ) from error
 

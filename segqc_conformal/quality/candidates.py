@@ -14,8 +14,14 @@ __all__ = ["default_candidates", "scale_model"]
 UNIT_FEATURES = frozenset(
     f"feature_{name}"
     for name in (
-        "iou_all", "largest_component_share", "mean_probability", "pairwise_dice",
-        "pairwise_dice_min", "probability_outside", "sample_dice_mean", "sample_dice_min",
+        "iou_all",
+        "largest_component_share",
+        "mean_probability",
+        "pairwise_dice",
+        "pairwise_dice_min",
+        "probability_outside",
+        "sample_dice_mean",
+        "sample_dice_min",
         "soft_dice_confidence",
     )
 )
@@ -23,7 +29,10 @@ UNIT_EDGE = 0.005  # shares are pulled this far inside (0, 1) before the logit
 SUBSETS = {
     "ridge_soft_dice": ("soft_dice_confidence",),
     "ridge_agreement": (
-        "pairwise_dice", "soft_dice_confidence", "predictive_entropy", "volume_ml",
+        "pairwise_dice",
+        "soft_dice_confidence",
+        "predictive_entropy",
+        "volume_ml",
     ),
 }
 
@@ -73,7 +82,9 @@ def scale_model(features: Sequence[str], rows: int) -> Any:
     """Return an unfitted model of the log absolute error, on the agreement features if present."""
     from sklearn.linear_model import RidgeCV
 
-    few = [f"feature_{name}" for name in SUBSETS["ridge_agreement"] if f"feature_{name}" in features]
+    few = [
+        f"feature_{name}" for name in SUBSETS["ridge_agreement"] if f"feature_{name}" in features
+    ]
     return _after(_columns(few or list(features), rows), RidgeCV(alphas=np.logspace(0, 4, 9)))
 
 

@@ -18,10 +18,10 @@ __all__ = ["FittedQuality", "fit_quality"]
 
 FOLDS = 5
 SMALLEST_FIT = 10  # rows; below, the predictor is the median Dice
-EDGE = 0.02        # Dice is pulled this far inside (0, 1) before the logit
+EDGE = 0.02  # Dice is pulled this far inside (0, 1) before the logit
 SMALLEST_SCALE = 0.005
 POWERS = (0.5, 1.0, 0.0, 1.5)  # in the order of preference, then the learned scale
-AS_GOOD = 0.05     # share by which a simpler model may be wider than the narrowest
+AS_GOOD = 0.05  # share by which a simpler model may be wider than the narrowest
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +169,10 @@ def _out_of_fold(
 
     return np.asarray(
         cross_val_predict(
-            model, table[[*features, "structure"]], target, groups=table["patient_id"],
+            model,
+            table[[*features, "structure"]],
+            target,
+            groups=table["patient_id"],
             cv=GroupKFold(folds),
         ),
         dtype=np.float64,
@@ -181,9 +184,7 @@ def _log_error(table: pd.DataFrame, predicted: NDArray[np.float64]) -> NDArray[n
 
 
 def _fitted_scale(table: pd.DataFrame, features: list[str], predicted: Any) -> Any:
-    return _fitted(
-        scale_model(features, len(table)), table, features, _log_error(table, predicted)
-    )
+    return _fitted(scale_model(features, len(table)), table, features, _log_error(table, predicted))
 
 
 def _scales(
@@ -191,8 +192,11 @@ def _scales(
 ) -> list[tuple[str, NDArray[np.float64]]]:
     forms = [(f"power {power}", _power_scale(predicted, power)) for power in POWERS]
     log_error = _out_of_fold(
-        scale_model(features, len(table) - len(table) // folds), table, features,
-        _log_error(table, predicted), folds,
+        scale_model(features, len(table) - len(table) // folds),
+        table,
+        features,
+        _log_error(table, predicted),
+        folds,
     )
     return [*forms, ("learned", np.maximum(np.exp(log_error), SMALLEST_SCALE))]
 
@@ -220,9 +224,7 @@ def _expected_width(
     return float(width.mean())
 
 
-def _median_quality(
-    table: pd.DataFrame, features: list[str]
-) -> tuple[FittedQuality, pd.DataFrame]:
+def _median_quality(table: pd.DataFrame, features: list[str]) -> tuple[FittedQuality, pd.DataFrame]:
     from sklearn.dummy import DummyRegressor
 
     target = _target(table) if len(table) else np.zeros(1)

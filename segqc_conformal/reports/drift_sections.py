@@ -52,7 +52,7 @@ def in_short(states: Sequence[StreamEvidence], cases: int) -> Section:
         )
         text = notice(
             f"Alarm (WATCH): new cases no longer look like the calibration cases. Noticed in: "
-            f"{where}. The promises are suspended until audits clear the change or the gate is "
+            f"{where}. Do not rely on the promises until audits clear the change or the gate is "
             "recalibrated.",
             "caution",
         )

@@ -39,7 +39,8 @@ def test_equals_mapie_split_with_normalised_nonconformity(n: int, miscoverage: f
     ours = DiceInterval(miscoverage).calibrate(predicted, dice, scale)
     low, high = ours.interval(new_predicted, new_scale)
     mapie = SplitConformalRegressor(
-        Column(0), confidence_level=1 - miscoverage,
+        Column(0),
+        confidence_level=1 - miscoverage,
         conformity_score=ResidualNormalisedScore(residual_estimator=Column(1), prefit=True),
     ).conformalize(np.c_[predicted, scale], dice)
     _, theirs = mapie.predict_interval(np.c_[new_predicted, new_scale])
@@ -98,8 +99,10 @@ def test_pooling_slices_would_miss_the_coverage_that_patients_keep() -> None:
         predicted, dice = clustered(20, rng)
         _, new = clustered(200, rng)
         for kept, ids in ((honest, patients), (pooled, None)):
-            low, high = DiceInterval(0.1).calibrate(predicted, dice, patients=ids).interval(
-                np.full(new.size, 0.8)
+            low, high = (
+                DiceInterval(0.1)
+                .calibrate(predicted, dice, patients=ids)
+                .interval(np.full(new.size, 0.8))
             )
             kept.append(((new >= low) & (new <= high)).mean())
     assert np.mean(honest) >= 0.9

@@ -16,7 +16,10 @@ def run(tmp_path: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, EXAMPLE, "--quick", "--out", tmp_path / "out"],
         env={**os.environ, "SEGQC_CACHE": str(tmp_path / "cache"), **environment},
-        capture_output=True, text=True, timeout=300, check=False,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
 
 
@@ -27,7 +30,9 @@ def test_quick_walk_prints_each_part_and_writes_the_report(tmp_path: Path) -> No
     assert result.returncode == 0, result.stderr
     # 12 of each part before the change; 9 judged after it, and 3 under the new promise
     assert [line.split()[1] for line in result.stdout.splitlines() if "whole_case  " in line] == [
-        "12", "9", "3",
+        "12",
+        "9",
+        "3",
     ]
     assert "The contrast changed after case 3" in result.stdout
     assert len(list((tmp_path / "out" / "calibration").glob("*/certificate.json"))) == 2

@@ -25,8 +25,10 @@ def table(cohort: Cohort) -> pd.DataFrame:
 
 def test_only_feature_columns_are_features(table: pd.DataFrame) -> None:
     assert feature_columns(table.assign(age=1.0, myfeature_x=2.0)) == [
-        "feature_agreement", "feature_noise", "feature_volume_ml",
-    ]  # fmt: skip
+        "feature_agreement",
+        "feature_noise",
+        "feature_volume_ml",
+    ]
 
 
 def test_a_checked_table_has_the_documented_types_and_is_a_copy(table: pd.DataFrame) -> None:
@@ -43,8 +45,12 @@ def test_a_checked_table_has_the_documented_types_and_is_a_copy(table: pd.DataFr
 def test_a_missing_site_is_unknown_and_does_not_stop_the_batch(table: pd.DataFrame) -> None:
     table["site"] = ["A", None, "", np.nan, *"ABCD"]
     assert check_feature_table(table)["site"].tolist() == [
-        "A", "unknown", "unknown", "unknown", *"ABCD",
-    ]  # fmt: skip
+        "A",
+        "unknown",
+        "unknown",
+        "unknown",
+        *"ABCD",
+    ]
 
 
 def test_times_become_utc(table: pd.DataFrame) -> None:
@@ -124,8 +130,11 @@ def test_repeats_failures_and_two_patients_of_a_case_are_faults(table: pd.DataFr
 @pytest.mark.parametrize("column", ["model_id", "sampler_id", "schema_version", "judged"])
 def test_mixed_identity_is_refused(table: pd.DataFrame, column: str) -> None:
     assert one_identity(table) == {
-        "model_id": "m", "sampler_id": "s", "schema_version": "1", "judged": "fused",
-    }  # fmt: skip
+        "model_id": "m",
+        "sampler_id": "s",
+        "schema_version": "1",
+        "judged": "fused",
+    }
     table.loc[0, column] = "other"
     with pytest.raises(IdentityError, match=f"a single {column}"):
         one_identity(table)
@@ -138,7 +147,7 @@ def test_a_table_comes_back_as_it_was_written(
     table["case_id"] = ["0012", "0012", "1e5", "1e5", "NA", "NA", "None", "None"]
     table["patient_id"] = ["0012", "0012", "007", "007", "nan", "nan", "null", "null"]
     table.loc[5, ["dice", "feature_noise"]] = np.nan
-    table.loc[4, "failed"] = "broken, \"quoted\"\nand long"
+    table.loc[4, "failed"] = 'broken, "quoted"\nand long'
     path = tmp_path / "new" / f"table{suffix}"
     write_table(table, path)
     found = check_feature_table(read_table(path))
@@ -177,9 +186,9 @@ def test_a_file_that_is_no_table_is_refused(tmp_path: Path, suffix: str, content
 
 
 def test_missing_files_and_other_kinds_are_named(table: pd.DataFrame, tmp_path: Path) -> None:
-    with pytest.raises(FileFormatError, match="absent.csv"):
+    with pytest.raises(FileFormatError, match=r"absent\.csv"):
         read_table(tmp_path / "absent.csv")
-    with pytest.raises(FileFormatError, match="parquet or .csv"):
+    with pytest.raises(FileFormatError, match=r"parquet or \.csv"):
         read_table(tmp_path / "table.xlsx")
-    with pytest.raises(FileFormatError, match="parquet or .csv"):
+    with pytest.raises(FileFormatError, match=r"parquet or \.csv"):
         write_table(table, tmp_path / "table.xlsx")

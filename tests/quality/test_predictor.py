@@ -1,0 +1,123 @@
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import expit, logit
+from sklearn.base import clone
+from sklearn.compose import make_column_transformer
+from sklearn.dummy import DummyRegressor
+from sklearn.model_selection import GroupKFold
+from sklearn.neighbors import KNeighborsRegressor
+from sklearn.pipeline import make_pipeline
+
+from segqc_conformal.features.table import check_feature_table
+from segqc_conformal.quality.predictor import fit_quality
+
+Cohort = Callable[..., pd.DataFrame]
+
+
+@pytest.fixture
+def table(cohort: Cohort) -> pd.DataFrame:
+    return check_feature_table(cohort(40))
+
+
+def test_predictions_are_dice_and_scales_are_positive(
+    table: pd.DataFrame, cohort: Cohort, cheap: dict[str, Any]
+) -> None:
+    quality, out_of_fold = fit_quality(table, candidates=cheap)
+    assert quality.name == "ridge"
+    assert quality.features == ("feature_agreement", "feature_noise", "feature_volume_ml")
+    extreme = check_feature_table(cohort(20, 900))
+    extreme["feature_agreement"] = np.linspace(-1e6, 1e6, 40)
+    for predicted, scale in (quality.predict(extreme), out_of_fold.to_numpy().T):
+        assert ((predicted >= 0) & (predicted <= 1)).all()
+        assert ((scale > 0) & np.isfinite(scale)).all()
+    assert out_of_fold.index.equals(table.index)
+    assert [part.shape for part in quality.predict(table.iloc[:0])] == [(0,), (0,)]
+
+
+def test_out_of_fold_values_come_from_models_without_the_patient(
+    table: pd.DataFrame, cheap: dict[str, Any]
+) -> None:
+    visits = pd.concat([table, table.assign(case_id="b" + table["case_id"])], ignore_index=True)
+    _, out_of_fold = fit_quality(visits, candidates=cheap)
+    features = ["feature_agreement", "feature_noise", "feature_volume_ml", "structure"]
+    target = logit(np.clip(visits["dice"], 0.02, 0.98))
+    expected = np.empty(len(visits))
+    for seen, held_out in GroupKFold(5).split(visits, groups=visits["patient_id"]):
+        assert not set(visits["patient_id"][seen]) & set(visits["patient_id"][held_out])
+        model = clone(cheap["ridge"]).fit(visits[features].iloc[seen], target.iloc[seen])
+        expected[held_out] = expit(model.predict(visits[features].iloc[held_out]))
+    np.testing.assert_allclose(out_of_fold["predicted_dice"], expected, rtol=1e-10)
+
+
+def test_memory_of_a_patient_shows_only_in_fold(table: pd.DataFrame) -> None:
+    """A 1-nearest neighbour knows its own rows by heart: out of fold it must not."""
+    noisy = table.assign(dice=np.random.default_rng(0).uniform(0.05, 0.95, len(table)))
+    seen = make_column_transformer(("passthrough", ["feature_noise", "feature_volume_ml"]))
+    candidates = {"neighbour": make_pipeline(seen, KNeighborsRegressor(1))}
+    quality, out_of_fold = fit_quality(noisy, candidates=candidates)
+    in_fold, _ = quality.predict(noisy)
+    assert np.abs(in_fold - noisy["dice"]).max() < 1e-9
+    assert np.abs(out_of_fold["predicted_dice"] - noisy["dice"]).mean() > 0.2
+
+
+def test_the_candidate_with_the_narrowest_interval_is_chosen(
+    table: pd.DataFrame, cheap: dict[str, Any]
+) -> None:
+    useless = make_pipeline(
+        make_column_transformer(("passthrough", ["feature_noise"])), DummyRegressor()
+    )
+    named: list[str] = []
+    quality, _ = fit_quality(table, candidates={"useless": useless, **cheap}, progress=named.append)
+    assert named == ["useless", "ridge"]
+    assert quality.name == "ridge"
+    best = min(quality.choice, key=lambda name: quality.choice[name])
+    assert best == f"ridge, {quality.scale_form}"
+    assert len(quality.choice) == 10
+
+
+def test_candidates_given_are_not_fitted_themselves(
+    table: pd.DataFrame, cheap: dict[str, Any]
+) -> None:
+    fit_quality(table, candidates=cheap)
+    assert not hasattr(cheap["ridge"][-1], "coef_")
+
+
+def test_the_same_table_gives_the_same_bits(table: pd.DataFrame) -> None:
+    first, _ = fit_quality(table)
+    second, _ = fit_quality(table)
+    assert first.choice == second.choice
+    for mine, its in zip(first.predict(table), second.predict(table), strict=True):
+        assert mine.tobytes() == its.tobytes()
+
+
+@pytest.mark.parametrize("rows", [0, 1, 9])
+def test_with_few_rows_the_median_dice_is_predicted(table: pd.DataFrame, rows: int) -> None:
+    quality, out_of_fold = fit_quality(table.iloc[:rows])
+    assert quality.name == "median"
+    predicted, scale = quality.predict(table)
+    expected = expit(np.median(logit(np.clip(table["dice"][:rows], 0.02, 0.98)))) if rows else 0.5
+    np.testing.assert_allclose(predicted, expected)
+    assert (scale == 1.0).all()
+    assert len(out_of_fold) == rows
+
+
+def test_one_patient_alone_cannot_be_cross_validated(table: pd.DataFrame) -> None:
+    assert fit_quality(table.assign(patient_id="p"))[0].name == "median"
+
+
+@pytest.mark.parametrize("dice", [0.0, 0.9, 1.0])
+def test_a_constant_dice_is_no_error(
+    table: pd.DataFrame, cheap: dict[str, Any], dice: float
+) -> None:
+    predicted, scale = fit_quality(table.assign(dice=dice), candidates=cheap)[0].predict(table)
+    np.testing.assert_allclose(predicted, np.clip(dice, 0.02, 0.98), atol=1e-6)
+    assert (scale > 0).all()
+
+
+def test_a_constant_feature_is_no_error(table: pd.DataFrame) -> None:
+    quality, _ = fit_quality(table.assign(feature_noise=3.0))
+    assert np.isfinite(quality.predict(table)[0]).all()
