@@ -71,7 +71,8 @@ def test_too_few_fresh_patients_are_refused_with_a_number(
     if enough:
         recalibrate(folder, table, **WHO)
         return
-    with pytest.raises(CalibrationError, match=f"received {patients}; .*{9 - patients} more patients"):
+    too_few = f"received {patients}; .*{9 - patients} more patients"
+    with pytest.raises(CalibrationError, match=too_few):
         recalibrate(folder, table, **WHO)
     assert CalibratedGate.load(folder).id == gate.id
 
