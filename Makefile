@@ -26,6 +26,8 @@ benchmarks: $(READY)
 	@$(BIN)/python benchmarks/hippocampus.py --write-docs
 
 $(READY): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { \
+	  echo "expected Python 3.11 or newer; received no $(PYTHON); remedy: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else \
 	  "expected Python 3.11 or newer; received %s; remedy: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" \
 	  % sys.version.split()[0])'
