@@ -149,7 +149,13 @@ def _accepted(
 
 def _own_rule(parts: Scored, tolerated: float) -> NDArray[np.bool_] | None:
     calibration = parts["calibration"]
-    grid = accept_grid(parts["fit"]["accept_score"], len(calibration), tolerated, CONFIDENCE)
+    grid = accept_grid(
+        parts["fit"]["accept_score"],
+        len(calibration),
+        tolerated,
+        CONFIDENCE,
+        tuning_bad=parts["fit"]["dice"] <= THRESHOLD,
+    )
     certificate = AcceptThreshold(THRESHOLD, tolerated, CONFIDENCE).calibrate(
         calibration["accept_score"], calibration["dice"], grid
     )

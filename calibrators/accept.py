@@ -16,6 +16,7 @@ from segqc_conformal.calibrators.checks import (
     delta_of,
     finite_array,
     first_row_of_each_patient,
+    percent,
 )
 from segqc_conformal.calibrators.planning import (
     accepted_and_bad,
@@ -124,25 +125,29 @@ class AcceptCertificate:
     def promise(self) -> str:
         """What holds, in one sentence for a person."""
         claim = (
-            f"at most {self.tolerated_error:.0%} of accepted patients have Dice <= "
+            f"at most {percent(self.tolerated_error)} of accepted patients have Dice <= "
             f"{self.dice_threshold:g}"
         )
         if self.threshold is None:
-            more = (
-                "more patients alone are not expected to change that"
-                if self.patients_needed is None
-                else f"at least {self.patients_needed} calibration patients are needed"
-                if self.patients == 0
-                else f"about {self.patients_needed} fresh calibration patients give an 80 % chance"
-            )
             return (
                 f"Cannot certify that {claim} from {self.patients} calibration patients, so every "
-                f"case is referred; {more}."
+                f"case is referred; {self._outlook}."
             )
         return (
-            f"With {self.confidence:.0%} confidence in this calibration of {self.patients} "
+            f"With {percent(self.confidence)} confidence in this calibration of {self.patients} "
             f"patients, {claim}, among new patients of the same population. A single batch may "
             "hold more."
+        )
+
+    @property
+    def _outlook(self) -> str:
+        if self.patients_needed is None:
+            return "more patients alone are not expected to change that"
+        if self.patients == 0:
+            return f"at least {self.patients_needed} calibration patients are needed"
+        return (
+            f"about {self.patients_needed} fresh calibration patients give an 80 % chance, if "
+            "errors stay as seen here"
         )
 
     def to_json(self) -> str:

@@ -8,8 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from segqc_conformal.calibrators.checks import check_open_unit, delta_of
+from segqc_conformal.calibrators.planning import likely_chance
 
 __all__ = ["accept_grid"]
+
+STARTS = 4  # every fourth threshold is tried as the start
+NEARLY = 0.98
 
 
 def accept_grid(
@@ -18,6 +22,7 @@ def accept_grid(
     tolerated_error: float = 0.1,
     confidence: float = 0.9,
     *,
+    tuning_bad: ArrayLike | None = None,
     start_factor: float = 2.0,
     size: int = 50,
     loosest_share: float = 0.98,
@@ -33,9 +38,12 @@ def accept_grid(
         Number of calibration patients (a count, no label).
     tolerated_error, confidence : float
         alpha and 1 - delta of the accept promise.
+    tuning_bad : array_like of bool, shape (patients,), optional
+        Which of these patients have a bad mask. The start is then the threshold that most likely
+        gets certified; None: the strictest that `start_factor` allows.
     start_factor : float
-        The first threshold is expected to accept ``start_factor * ln(delta) / ln(1 - alpha)``
-        calibration patients.
+        The first threshold is expected to accept at least
+        ``start_factor * ln(delta) / ln(1 - alpha)`` calibration patients.
     size : int
         Number of thresholds before repeated ones are dropped.
     loosest_share : float
@@ -62,8 +70,43 @@ def accept_grid(
     if scores.size == 0 or calibration_patients == 0:
         return np.empty(0)
     wanted = start_factor * math.log(delta_of(confidence)) / math.log(1.0 - tolerated_error)
-    start_share = min(wanted / calibration_patients, loosest_share)
-    shares = np.linspace(start_share, loosest_share, size)
+    strictest = min(wanted / calibration_patients, loosest_share)
+    thresholds = _thresholds(scores, strictest, loosest_share, size)
+    if tuning_bad is None or thresholds.size == 0:
+        return thresholds
+    bad = np.asarray(tuning_bad, dtype=bool)
+    chances = [
+        _chance(scores, bad, threshold, calibration_patients, tolerated_error, confidence)
+        for threshold in thresholds[::STARTS]
+    ]
+    # the strictest of the nearly best: looser thresholds are reached from it, not the other way
+    best = int(np.flatnonzero(np.asarray(chances) >= NEARLY * max(chances))[0]) * STARTS
+    start_share = max(strictest, float((scores >= thresholds[best]).mean()))
+    return _thresholds(scores, min(start_share, loosest_share), loosest_share, size)
+
+
+def _thresholds(
+    scores: NDArray[np.float64], strictest: float, loosest: float, size: int
+) -> NDArray[np.float64]:
+    shares = np.linspace(strictest, loosest, size)
     thresholds = np.quantile(scores, 1.0 - shares, method="higher")
-    thresholds = thresholds[np.isfinite(thresholds)]
-    return np.asarray(np.unique(thresholds)[::-1])
+    return np.asarray(np.unique(thresholds[np.isfinite(thresholds)])[::-1])
+
+
+def _chance(
+    scores: NDArray[np.float64],
+    bad: NDArray[np.bool_],
+    threshold: float,
+    patients: int,
+    tolerated_error: float,
+    confidence: float,
+) -> float:
+    accepted = scores >= threshold
+    return likely_chance(
+        patients,
+        float(accepted.mean()),
+        int(accepted.sum()),
+        int((accepted & bad).sum()),
+        tolerated_error,
+        confidence,
+    )

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from segqc_conformal.errors import InputError
 
-__all__ = ["check_open_unit", "delta_of", "finite_array", "first_row_of_each_patient"]
+__all__ = ["check_open_unit", "delta_of", "finite_array", "first_row_of_each_patient", "percent"]
 
 
 def check_open_unit(**settings: float | None) -> None:
@@ -28,6 +28,17 @@ def delta_of(confidence: float) -> float:
     (0.1, 0.09999999999999998)
     """
     return float(1 - Fraction(str(float(confidence))))
+
+
+def percent(share: float) -> str:
+    """Write a share as a percentage without rounding a promise up.
+
+    Examples
+    --------
+    >>> percent(0.9), percent(0.995), percent(0.025)
+    ('90%', '99.5%', '2.5%')
+    """
+    return f"{100 * share:g}%"
 
 
 def finite_array(

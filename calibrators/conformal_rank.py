@@ -10,7 +10,7 @@ from scipy.stats import binom
 
 from segqc_conformal.calibrators.checks import delta_of
 
-__all__ = ["marginal_rank", "pac_rank"]
+__all__ = ["interval_rank", "marginal_rank", "pac_rank"]
 
 
 def marginal_rank(patients: int, miscoverage: float) -> int | None:
@@ -75,3 +75,20 @@ def pac_rank(patients: int, miscoverage: float, confidence: float) -> int | None
     tail = binom.sf(ranks - 1, patients, 1.0 - miscoverage)
     enough = np.flatnonzero(tail <= delta_of(confidence))
     return int(ranks[enough[0]]) if enough.size else None
+
+
+def interval_rank(patients: int, miscoverage: float, confidence: float | None) -> int | None:
+    """Return `pac_rank`, or `marginal_rank` where `confidence` is None.
+
+    Notes
+    -----
+    Guarantee: that of the rank returned.
+
+    Examples
+    --------
+    >>> interval_rank(22, 0.1, None), interval_rank(22, 0.1, 0.9)
+    (21, 22)
+    """
+    if confidence is None:
+        return marginal_rank(patients, miscoverage)
+    return pac_rank(patients, miscoverage, confidence)

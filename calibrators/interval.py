@@ -12,13 +12,15 @@ from segqc_conformal.calibrators.checks import (
     check_open_unit,
     finite_array,
     first_row_of_each_patient,
+    percent,
 )
-from segqc_conformal.calibrators.conformal_rank import marginal_rank, pac_rank
+from segqc_conformal.calibrators.conformal_rank import interval_rank
 from segqc_conformal.errors import InputError
 
 __all__ = ["DiceInterval", "IntervalCertificate"]
 
 SIDES = ("two-sided", "lower")
+EPSILON = float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,10 @@ class IntervalCertificate:
     quantile : float or None
         Calibrated nonconformity, in units of the scale; None: too few patients, every interval
         is [0, 1].
+
+    Notes
+    -----
+    Guarantee: see `promise`; what it assumes stands in `DiceInterval`.
     """
 
     miscoverage: float
@@ -70,7 +76,8 @@ class IntervalCertificate:
         predicted = finite_array("predicted Dice", predicted)
         if self.quantile is None:
             return np.zeros_like(predicted), np.ones_like(predicted)
-        margin = self.quantile * _checked_scale(scale, predicted)
+        # rounding must not lose a case that lies exactly on the end, as ties and constants do
+        margin = self.quantile * _checked_scale(scale, predicted) * (1.0 + 4.0 * EPSILON)
         low = np.clip(predicted - margin, 0.0, 1.0)
         if self.side == "lower":
             return low, np.ones_like(predicted)
@@ -79,7 +86,7 @@ class IntervalCertificate:
     @property
     def promise(self) -> str:
         """What holds, in one sentence for a person."""
-        share = f"{1 - self.miscoverage:.0%}"
+        share = f"{percent(1 - self.miscoverage)}"
         if self.quantile is None:
             return (
                 f"Too few calibration patients ({self.patients}) for an interval at {share}: every "
@@ -88,7 +95,7 @@ class IntervalCertificate:
         what = (
             "true Dice is at least the lower end"
             if self.side == "lower"
-            else ("interval contains the true Dice")
+            else "interval contains the true Dice"
         )
         if self.confidence is None:
             return (
@@ -97,7 +104,7 @@ class IntervalCertificate:
                 "accepted and referred cases alike."
             )
         return (
-            f"With {self.confidence:.0%} confidence in this calibration of {self.patients} "
+            f"With {percent(self.confidence)} confidence in this calibration of {self.patients} "
             f"patients, the {what} for at least {share} of new patients of the same population, "
             "accepted and referred cases together."
         )
@@ -189,16 +196,11 @@ class DiceInterval:
         error = predicted - dice if self.side == "lower" else np.abs(predicted - dice)
         rows = first_row_of_each_patient(patients, dice.size)
         nonconformity = np.sort((error / _checked_scale(scale, predicted))[rows])
-        rank = self._rank(rows.size)
+        rank = interval_rank(rows.size, self.miscoverage, self.confidence)
         quantile = None if rank is None else float(nonconformity[rank - 1])
         return IntervalCertificate(
             self.miscoverage, self.side, self.confidence, int(rows.size), quantile
         )
-
-    def _rank(self, patients: int) -> int | None:
-        if self.confidence is None:
-            return marginal_rank(patients, self.miscoverage)
-        return pac_rank(patients, self.miscoverage, self.confidence)
 
 
 def _checked_scale(

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from segqc_conformal.errors import FileFormatError, InputError
+from segqc_conformal.errors import FileFormatError, InputError, on_one_line
 from segqc_conformal.monitors.start_values import (
     ALL_SITES,
     bags_by_site,
@@ -295,7 +295,7 @@ class ExchangeabilityWatch:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise FileFormatError(
                 f"a state of schema {SCHEMA}",
-                f"{type(error).__name__}: {error}",
+                on_one_line(error),
                 "restore the log from a backup, or start a new watch",
             ) from error
         return watch

@@ -51,10 +51,17 @@ class MonitorRun:
         Streams that alarmed themselves.
     skipped : tuple of (str, str)
         Case id and reason of each case of this run that could not be used.
+    last_case : str or None
+        Id of the last case read in this run. Audits of later cases are clean of an alarm raised
+        here (`segqc recalibrate --since`).
+
+    Notes
+    -----
+    Guarantee: that of `ExchangeabilityWatch`.
 
     Examples
     --------
-    >>> MonitorRun("ok", 5, 0, 105, -1.2, None, None, (), ()).exit_code
+    >>> MonitorRun("ok", 5, 0, 105, -1.2, None, None, (), (), "c9").exit_code
     0
     """
 
@@ -67,6 +74,7 @@ class MonitorRun:
     change_point: str | None
     located: tuple[str, ...]
     skipped: tuple[tuple[str, str], ...]
+    last_case: str | None
 
     @property
     def exit_code(self) -> int:
@@ -119,10 +127,14 @@ def run_monitors(
     cursor = None if saved is None else saved.cursor
     skipped: list[tuple[str, str]] = []
     new_cases = repeats = 0
+    last_case: str | None = None
     while len(cases := log.cases_after(cursor or 0, gate_id, BATCH)):
         before = watch.state()
-        missed = _feed(watch, cases, log.stream_rows(cursor or 0, gate_id, BATCH))
+        rows = log.stream_rows(cursor or 0, gate_id, BATCH)
+        # a structure that was not calibrated must not enter the values that the bag was made of
+        missed = _feed(watch, cases, rows[rows["structure"].isin(profile["structure"])])
         last = int(cases["sequence"].iloc[-1])
+        last_case = str(cases["case_id"].iloc[-1])
         log.commit_monitor(
             MONITOR,
             gate_id,
@@ -135,7 +147,7 @@ def run_monitors(
         skipped += missed
         new_cases += len(cases)
         repeats += int(cases["repeat"].sum())
-    return _result(watch.state(), new_cases, repeats, skipped)
+    return _result(watch.state(), new_cases, repeats, skipped, last_case)
 
 
 def _watch(
@@ -169,6 +181,8 @@ def _feed(
         if case["repeat"]:
             continue
         reason = missed.get(case_id)
+        if reason is None and case_id not in values:
+            reason = "no verdict on a calibrated structure"
         if reason is None:
             reason = _bet(watch, values[case_id], case)
         if reason is not None:
@@ -209,7 +223,11 @@ def _events(
 
 
 def _result(
-    state: WatchState, new_cases: int, repeats: int, skipped: list[tuple[str, str]]
+    state: WatchState,
+    new_cases: int,
+    repeats: int,
+    skipped: list[tuple[str, str]],
+    last_case: str | None,
 ) -> MonitorRun:
     status: Literal["ok", "alarm", "not_enough_evidence"] = "ok"
     if state.alarm:
@@ -226,4 +244,5 @@ def _result(
         state.change_case_id,
         state.located,
         tuple(skipped),
+        last_case,
     )

@@ -9,11 +9,11 @@ from segqc_conformal.errors import InputError
 from segqc_conformal.features.table import feature_columns
 from segqc_conformal.monitors.exchangeability import ExchangeabilityWatch
 from segqc_conformal.monitors.quantise import quantile_edges
+from segqc_conformal.whole_case import WHOLE_CASE, deciding_rows
 
 __all__ = ["PRIMARY_STREAM", "case_streams", "start_watch"]
 
 PRIMARY_STREAM = "accept_score"
-WHOLE_CASE = "whole_case"
 
 
 def case_streams(rows: pd.DataFrame) -> pd.DataFrame:
@@ -56,9 +56,8 @@ def case_streams(rows: pd.DataFrame) -> pd.DataFrame:
             f"columns {list(rows.columns)[:12]}",
             "give rows of a verdict table with their features, or a gate's profile",
         )
-    whole = rows["structure"] == WHOLE_CASE
-    structures = rows[~whole].groupby(key, sort=False)
-    deciding = rows[whole | (rows.groupby(key)["structure"].transform("size") == 1)]
+    structures = rows[rows["structure"] != WHOLE_CASE].groupby(key, sort=False)
+    deciding = rows[deciding_rows(rows, key)]
     order = pd.Index(rows[key].drop_duplicates())
     undecided = order[~order.isin(deciding[key])]
     if len(undecided) or deciding[key].duplicated().any():
@@ -86,7 +85,8 @@ def start_watch(
     ----------
     profile : DataFrame
         A gate's profile: the rows of `case_streams` with ``role`` ("fit" | "calibration") and
-        ``site``. Fit patients set the bin edges; calibration patients fill the bags.
+        ``site``. Fit patients set the bin edges; calibration patients fill the bags; cases in which
+        a structure is missing do neither.
     seed : int
         Seeds the tie-breakers.
     horizon : int
@@ -122,6 +122,10 @@ def start_watch(
             f"columns {list(profile.columns)[:12]}",
             "take CalibratedGate.profile as it is",
         )
+    # a case with a structure missing would put another quantity into the bag than new cases bring
+    structures = profile[profile["structure"] != WHOLE_CASE].groupby("case")["structure"].nunique()
+    complete = structures.index[structures == structures.max()]
+    profile = profile[profile["case"].isin(complete)]
     by_case = profile.drop_duplicates("case").set_index("case")
     streams = case_streams(profile)
     role = by_case["role"].reindex(streams.index)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from segqc_conformal.monitors.streams import WHOLE_CASE
+from segqc_conformal.whole_case import WHOLE_CASE, deciding_rows
 
 __all__ = ["unusable_cases"]
 
@@ -24,6 +24,10 @@ def unusable_cases(rows: pd.DataFrame, features: list[str]) -> dict[str, str]:
     dict of str to str
         Reason by case id; cases that can be used are not in it.
 
+    Notes
+    -----
+    Guarantee: none.
+
     Examples
     --------
     >>> rows = pd.DataFrame({"case_id": ["c1", "c2"], "structure": "liver", "reason": "certified",
@@ -31,12 +35,11 @@ def unusable_cases(rows: pd.DataFrame, features: list[str]) -> dict[str, str]:
     >>> unusable_cases(rows, ["feature_x"])
     {'c2': 'no feature_x in the log'}
     """
-    whole = rows["structure"] == WHOLE_CASE
-    deciding = whole | (rows.groupby("case_id")["structure"].transform("size") == 1)
-    decided = rows.loc[deciding & rows["accept_score"].notna(), "case_id"]
+    decided = rows.loc[deciding_rows(rows) & rows["accept_score"].notna(), "case_id"]
     faults = dict.fromkeys(rows.loc[~rows["case_id"].isin(decided), "case_id"], "no accept score")
+    single = rows["structure"] != WHOLE_CASE
     for name in features:
-        gone = rows.loc[~whole & rows[name].isna(), "case_id"]
+        gone = rows.loc[single & rows[name].isna(), "case_id"]
         faults |= dict.fromkeys(gone, f"no {name} in the log")
     wrong = rows[rows["reason"] == "input_error"]
     return faults | {

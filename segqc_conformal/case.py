@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segqc_conformal.errors import GeometryError, InputError
+from segqc_conformal.whole_case import WHOLE_CASE
 
 __all__ = ["Case", "check_structures"]
 
@@ -25,9 +26,10 @@ def check_structures(structures: Mapping[str, int]) -> dict[str, int]:
     """
     labels = list(structures.values())
     whole = all(isinstance(label, int) and label >= 1 for label in labels)
-    if not labels or not whole or len(set(labels)) < len(labels) or "whole_case" in structures:
+    if not labels or not whole or len(set(labels)) < len(labels) or WHOLE_CASE in structures:
         raise InputError(
-            "structures as {name: label}, labels distinct integers >= 1, none named 'whole_case'",
+            "structures as {name: label}, labels distinct integers >= 1, none named "
+            f"{WHOLE_CASE!r}",
             dict(structures),
             "name each foreground class once, for example {'anterior': 1, 'posterior': 2}",
         )
@@ -65,6 +67,10 @@ class Case:
         with NaN or infinite voxels.
     GeometryError
         If the shapes of image, mask, reference mask and spacing disagree.
+
+    Notes
+    -----
+    Guarantee: none.
 
     Examples
     --------

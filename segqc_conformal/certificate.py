@@ -16,11 +16,15 @@ __all__ = ["GateCertificate", "StructureCertificate"]
 CERTIFICATE_SCHEMA = 1
 ASSUMPTIONS = (
     "New patients are exchangeable with the calibration patients (same population, scanners, "
-    "model and post-processing); the monitors watch for the end of this.",
-    "One case per patient calibrates: the first by time, ties by a hash of the case id.",
+    "model and post-processing); accept and PAC promises take them as independent draws of one "
+    "population. The monitors watch for the end of this.",
+    "No calibration patient trained or tuned the segmentation model.",
+    "One case per patient calibrates: the first by time, ties by a hash of the case id. The "
+    "promise is about a patient's first case; later visits get verdicts of the same form.",
     "The quality predictor, its choice and the grid of accept thresholds saw no calibration label.",
     "Each certificate holds with its own confidence; they do not hold jointly.",
-    "An empty predicted structure is never accepted and gets the interval [0, 1].",
+    "An empty predicted structure (feature_volume_ml = 0) is never accepted and gets the interval "
+    "[0, 1]; the interval's promise is about the other cases.",
 )
 
 
@@ -34,11 +38,15 @@ class StructureCertificate:
     accept : AcceptCertificate
     certify_chance : float or None
         P(certify) estimated on the fit patients, before calibration labels were looked at; None
-        where the grid came from unlabelled patients of another population than theirs.
+        for a recalibration, whose population is not that of the fit patients.
     grid : tuple of float
         Accept thresholds in test order, fixed beforehand.
     patients_empty, patients_both_empty : int
         Calibration patients whose prediction is empty, and those whose reference is empty too.
+
+    Notes
+    -----
+    Guarantee: those of its two certificates, each on its own.
     """
 
     interval: IntervalCertificate
@@ -66,11 +74,15 @@ class GateCertificate:
     data : dict
         Hash and counts of the calibration table, and what was left out and why.
     lineage : dict
-        Parent version, look, and hashed ids of fit and calibration patients.
+        Parent version, and hashed ids of fit and calibration patients.
     files : dict
         SHA-256 of each other file of the version.
     libraries : dict
         Versions that computed it.
+
+    Notes
+    -----
+    Guarantee: those of its structures; they hold under `assumptions`.
     """
 
     identity: dict[str, str]

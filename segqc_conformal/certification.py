@@ -13,7 +13,7 @@ from segqc_conformal.adapters.skops_store import dump_models
 from segqc_conformal.calibrators.accept import AcceptThreshold
 from segqc_conformal.calibrators.accept_grid import accept_grid
 from segqc_conformal.calibrators.interval import DiceInterval
-from segqc_conformal.calibrators.planning import certification_chance
+from segqc_conformal.calibrators.planning import likely_chance
 from segqc_conformal.canonical_json import sha256_hex
 from segqc_conformal.certificate import GateCertificate, StructureCertificate
 from segqc_conformal.errors import InputError
@@ -21,6 +21,7 @@ from segqc_conformal.features.table import check_feature_table, feature_columns,
 from segqc_conformal.gate import CalibratedGate, profile_bytes
 from segqc_conformal.patients import first_case_of_each_patient, pseudonym
 from segqc_conformal.quality.predictor import FittedQuality
+from segqc_conformal.whole_case import WHOLE_CASE
 
 if TYPE_CHECKING:
     from segqc_conformal.quality_gate import QualityGate
@@ -65,22 +66,25 @@ def labelled_rows(
     Returns
     -------
     (rows, left_out)
-        Rows with ``dice`` and no fault, of cases in which no row is faulty; ``left_out`` counts
-        unlabelled cases and names faulty ones.
+        Rows with ``dice`` and no fault; ``left_out`` counts unlabelled cases and names faulty ones.
 
     Raises
     ------
     InputError
         If no labelled row is usable.
+
+    Notes
+    -----
+    Guarantee: none.
     """
     table = check_feature_table(table)
     faults = row_faults(table, features)
-    bad_cases = table.loc[faults != "", "case_id"]
-    unlabelled = table["dice"].isna() & ~table["case_id"].isin(bad_cases)
-    rows = table[table["dice"].notna() & ~table["case_id"].isin(bad_cases)]
-    shown = faults[faults != ""].groupby(bad_cases).first()
+    # row by row, as new cases are judged: a sound structure beside a faulty one gets a verdict too
+    rows = table[table["dice"].notna() & (faults == "")]
+    unlabelled = table[table["dice"].isna() & (faults == "")]
+    shown = faults[faults != ""].groupby(table["case_id"]).first()
     left_out = {
-        "cases_unlabelled": int(table.loc[unlabelled, "case_id"].nunique()),
+        "cases_unlabelled": int(unlabelled["case_id"].nunique()),
         "cases_faulty": len(shown),
         "faults": dict(list(shown.items())[:LEFT_OUT_SHOWN]),
     }
@@ -131,7 +135,8 @@ def certified_gate(
     settings : QualityGate
     quality : FittedQuality
     tuning : DataFrame
-        Scored rows of the fit patients (out-of-fold), one case per patient: grid and P(certify).
+        Scored rows of the fit patients (out-of-fold), one case per patient: grid, its start and,
+        for a first calibration, P(certify).
     calibration : DataFrame
         Scored rows of the calibration patients (`gate.score_rows`), one case per patient.
     structures : tuple of str
@@ -140,13 +145,18 @@ def certified_gate(
         Recorded in the certificate.
     unlabelled : DataFrame, optional
         Scored rows of unlabelled patients of the population to be judged; the grid then comes
-        from them, and P(certify) is unknown.
+        from them.
 
     Returns
     -------
     CalibratedGate
+
+    Notes
+    -----
+    Guarantee: those of `DiceInterval` and `AcceptThreshold`, if `calibration` fitted, chose and
+    tuned nothing.
     """
-    names = [*structures, *(["whole_case"] if len(structures) > 1 else [])]
+    names = [*structures, *([WHOLE_CASE] if len(structures) > 1 else [])]
     profile = _profile(tuning, calibration)
     files = {
         "predictor.skops": dump_models({"model": quality.model, "scale": quality.scale}),
@@ -161,6 +171,7 @@ def certified_gate(
                 tuning[tuning["structure"] == name],
                 calibration[calibration["structure"] == name],
                 None if unlabelled is None else unlabelled[unlabelled["structure"] == name],
+                first=lineage["parent"] is None,
             )
             for name in names
         },
@@ -183,24 +194,27 @@ def _certify(
     tuning: pd.DataFrame,
     calibration: pd.DataFrame,
     unlabelled: pd.DataFrame | None,
+    first: bool,
 ) -> StructureCertificate:
     known = calibration[calibration["predicted_dice"].notna()]
     interval = DiceInterval(
         miscoverage=settings.miscoverage, confidence=settings.interval_confidence
     ).calibrate(known["predicted_dice"], known["dice"], known["scale"])
     patients = len(calibration)
-    scores = (tuning if unlabelled is None else unlabelled)["accept_score"]
-    grid = accept_grid(scores, patients, settings.tolerated_error, settings.confidence)
-    accept = AcceptThreshold(
-        settings.dice_threshold, settings.tolerated_error, settings.confidence
-    ).calibrate(calibration["accept_score"], calibration["dice"], grid)
+    risk, confidence = settings.tolerated_error, settings.confidence
+    if unlabelled is None:
+        bad = tuning["dice"] <= settings.dice_threshold
+        grid = accept_grid(tuning["accept_score"], patients, risk, confidence, tuning_bad=bad)
+    else:
+        grid = accept_grid(unlabelled["accept_score"], patients, risk, confidence)
+    accept = AcceptThreshold(settings.dice_threshold, risk, confidence).calibrate(
+        calibration["accept_score"], calibration["dice"], grid
+    )
     empty = calibration["predicted_dice"].isna()
     return StructureCertificate(
         interval=interval,
         accept=accept,
-        certify_chance=None
-        if unlabelled is not None
-        else _certify_chance(settings, tuning, grid, patients),
+        certify_chance=_certify_chance(settings, tuning, grid, patients) if first else None,
         grid=tuple(float(threshold) for threshold in grid),
         patients_empty=int(empty.sum()),
         patients_both_empty=int((empty & (calibration["dice"] == 1.0)).sum()),
@@ -212,9 +226,14 @@ def _certify_chance(settings: QualityGate, tuning: pd.DataFrame, grid: Any, pati
         return 0.0
     # the sequence certifies if and only if its first test passes
     accepted = tuning["accept_score"] >= grid[0]
-    error = float((tuning.loc[accepted, "dice"] <= settings.dice_threshold).mean())
-    return certification_chance(
-        patients, float(accepted.mean()), error, settings.tolerated_error, settings.confidence
+    bad = accepted & (tuning["dice"] <= settings.dice_threshold)
+    return likely_chance(
+        patients,
+        float(accepted.mean()),
+        int(accepted.sum()),
+        int(bad.sum()),
+        settings.tolerated_error,
+        settings.confidence,
     )
 
 
@@ -226,7 +245,8 @@ def likely_outcomes(
     scores, dice = tuning["accept_score"].to_numpy(), tuning["dice"].to_numpy()
     outcomes = []
     for risk in tolerated_errors:
-        grid = accept_grid(scores, patients, risk, settings.confidence)
+        bad = dice <= settings.dice_threshold
+        grid = accept_grid(scores, patients, risk, settings.confidence, tuning_bad=bad)
         accept = AcceptThreshold(settings.dice_threshold, risk, settings.confidence)
         shares = []
         for _ in range(RESAMPLINGS):

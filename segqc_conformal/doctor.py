@@ -26,6 +26,10 @@ class Finding:
     message : str
         What was found, and the remedy.
 
+    Notes
+    -----
+    Guarantee: none.
+
     Examples
     --------
     >>> Finding("ok", "python", "3.12.1").level

@@ -142,6 +142,10 @@ def check_case_list(listed: list[ListedCase], found: FoundCases) -> list[Finding
         A warning where ids differ from file names by leading zeros only, as a spreadsheet makes
         them.
 
+    Notes
+    -----
+    Guarantee: none.
+
     Examples
     --------
     >>> found = FoundCases((), (Path("0012.nii.gz"),))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segqc_conformal.doctor import Finding
-from segqc_conformal.errors import SegqcError
+from segqc_conformal.errors import SegqcError, on_one_line
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from segqc_conformal.case import Case
 
 __all__ = ["check_model", "check_model_on_case"]
+
+_LONGEST = 320  # letters of what a model raised: some print whole graphs
 
 
 def check_model(model: nn.Module | str | Path) -> tuple[list[Finding], nn.Module | None]:
@@ -103,8 +105,7 @@ def check_model_on_case(module: nn.Module, case: Case, structures: dict[str, int
         with undisturbed(module):
             output: Tensor = predictor(case.channels_first())
     except Exception as error:  # whatever a user's model raises
-        why = " ".join(str(error).split())
-        return Finding("problem", subject, f"{type(error).__name__}: {why[:300]}")
+        return Finding("problem", subject, on_one_line(error)[:_LONGEST])
     classes = len(output)
     if structures and max(structures.values()) >= max(classes, 2):
         return Finding(

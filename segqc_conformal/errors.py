@@ -23,6 +23,7 @@ __all__ = [
     "SamplingError",
     "SegqcError",
     "TamperedError",
+    "on_one_line",
 ]
 
 
@@ -83,3 +84,14 @@ class CalibrationError(SegqcError):
 
 class TamperedError(SegqcError):
     """A calibration folder whose bytes are not those that were saved."""
+
+
+def on_one_line(error: BaseException) -> str:
+    r"""Return kind and words of a foreign exception, as `received` quotes them.
+
+    Examples
+    --------
+    >>> on_one_line(ValueError("not\n a number"))
+    'ValueError: not a number'
+    """
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"

@@ -1,4 +1,4 @@
-"""Verdicts beside the truth, where a reference mask came later: what a promise was worth."""
+"""Verdicts beside the true Dice, where a reference mask came later: what a promise was worth."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from segqc_conformal.patients import first_case_of_each_patient
-from segqc_conformal.whole_case import WHOLE_CASE
+from segqc_conformal.whole_case import WHOLE_CASE, worst_dice
 
 __all__ = ["summarise", "with_true_dice"]
 
@@ -27,6 +27,10 @@ def with_true_dice(verdicts: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
         The verdicts with ``dice``: a whole case's is that of its worst structure, missing where
         one of them is; NaN where unknown.
 
+    Notes
+    -----
+    Guarantee: none.
+
     Examples
     --------
     >>> verdicts = pd.DataFrame({"case_id": ["c"] * 3, "structure": ["a", "b", "whole_case"]})
@@ -35,10 +39,9 @@ def with_true_dice(verdicts: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     [0.9, 0.7, 0.7]
     """
     known = table[["case_id", "structure", "dice"]]
-    worst = known.groupby("case_id")["dice"].agg(lambda dice: dice.min(skipna=False))
-    whole = worst.rename("dice").reset_index().assign(structure=WHOLE_CASE)
-    truth = pd.concat([known, whole], ignore_index=True)
-    return verdicts.merge(truth, on=["case_id", "structure"], how="left")
+    whole = worst_dice(known).reset_index().assign(structure=WHOLE_CASE)
+    known = pd.concat([known, whole], ignore_index=True)
+    return verdicts.merge(known, on=["case_id", "structure"], how="left")
 
 
 def summarise(evaluation: pd.DataFrame, dice_threshold: float = 0.8) -> pd.DataFrame:
@@ -59,8 +62,8 @@ def summarise(evaluation: pd.DataFrame, dice_threshold: float = 0.8) -> pd.DataF
 
     Notes
     -----
-    Guarantee: none; these are counts. A correct accept rule shows more than the tolerated error
-    in about 4 of 10 such tables.
+    Guarantee: none; these are counts. A correct accept rule can show more than the tolerated error
+    in up to about 4 of 10 such tables.
     """
     known = evaluation[evaluation["dice"].notna()]
     known = known[known["case_id"].isin(first_case_of_each_patient(known))]

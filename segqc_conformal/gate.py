@@ -12,40 +12,24 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from segqc_conformal.certificate import GateCertificate
+from segqc_conformal.certificate import GateCertificate, StructureCertificate
 from segqc_conformal.features.table import (
     IDENTITY_COLUMNS,
     check_feature_table,
     row_faults,
 )
 from segqc_conformal.quality.predictor import FittedQuality
+from segqc_conformal.verdict_table import VERDICT_COLUMNS
 from segqc_conformal.whole_case import WHOLE_CASE, whole_case_rows
 
 __all__ = [
-    "VERDICT_COLUMNS",
     "CalibratedGate",
+    "decided",
     "empty_prediction",
     "profile_bytes",
     "score_rows",
     "with_scores",
 ]
-
-VERDICT_COLUMNS = (
-    "case_id",
-    "patient_id",
-    "structure",
-    "site",
-    "time",
-    "predicted_dice",
-    "dice_low",
-    "dice_high",
-    "accept",
-    "accept_score",
-    "reason",
-    "message",
-    "model_id",
-    "calibration",
-)
 
 
 def score_rows(
@@ -107,6 +91,10 @@ def with_scores(
     Returns
     -------
     DataFrame
+
+    Notes
+    -----
+    Guarantee: none by itself.
     """
     scored = rows.join(predictions)
     score = (scored["predicted_dice"] - dice_threshold) / scored["scale"]
@@ -120,6 +108,36 @@ def empty_prediction(rows: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.bool_]]:
     if "feature_volume_ml" not in rows:
         return np.zeros(len(rows), dtype=bool)
     return np.asarray(rows["feature_volume_ml"] == 0.0)
+
+
+def decided(rows: pd.DataFrame, certificate: StructureCertificate) -> pd.DataFrame:
+    """Apply the certificate of one structure to its scored rows.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Rows of that structure, as `score_rows` returns them.
+    certificate : StructureCertificate
+
+    Returns
+    -------
+    DataFrame
+        `rows` with ``dice_low, dice_high, accept, reason``; an empty prediction gets [0, 1].
+
+    Notes
+    -----
+    Guarantee: that of the certificate, for new patients.
+    """
+    empty = rows["predicted_dice"].isna().to_numpy()
+    low, high = np.zeros(len(rows)), np.ones(len(rows))
+    known = rows[~empty]
+    low[~empty], high[~empty] = certificate.interval.interval(
+        known["predicted_dice"], known["scale"]
+    )
+    accept = certificate.accept.accept(rows["accept_score"])
+    refused = "cannot_certify" if certificate.accept.threshold is None else "below_threshold"
+    reason = np.where(accept, "certified", np.where(empty, "empty_prediction", refused))
+    return rows.assign(dice_low=low, dice_high=high, accept=accept, reason=reason)
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,15 +240,6 @@ class CalibratedGate:
 
     def _judge_structure(self, rows: pd.DataFrame) -> pd.DataFrame:
         certificate = self.certificate.structures[rows["structure"].iloc[0]]
-        empty = rows["predicted_dice"].isna().to_numpy()
-        low, high = np.zeros(len(rows)), np.ones(len(rows))
-        known = rows[~empty]
-        low[~empty], high[~empty] = certificate.interval.interval(
-            known["predicted_dice"], known["scale"]
-        )
-        accept = certificate.accept.accept(rows["accept_score"])
-        refused = "cannot_certify" if certificate.accept.threshold is None else "below_threshold"
-        reason = np.where(accept, "certified", np.where(empty, "empty_prediction", refused))
         messages = {
             "certified": certificate.accept.promise,
             "below_threshold": "The accept score lies below the certified threshold: a human "
@@ -239,13 +248,8 @@ class CalibratedGate:
             "empty_prediction": "The predicted structure is empty: nothing is promised, a human "
             "should look.",
         }
-        return rows.assign(
-            dice_low=low,
-            dice_high=high,
-            accept=accept,
-            reason=reason,
-            message=[messages[key] for key in reason],
-        )
+        verdicts = decided(rows, certificate)
+        return verdicts.assign(message=verdicts["reason"].map(messages))
 
     def _refused(self, rows: pd.DataFrame, faults: pd.Series) -> pd.DataFrame:
         unknown = faults.str.startswith("unknown_group")

@@ -19,6 +19,7 @@ from segqc_conformal.features.case_features import (
     case_rows,
     failed_rows,
     row_identity,
+    why_failed,
 )
 from segqc_conformal.gate import CalibratedGate
 from segqc_conformal.whole_case import WHOLE_CASE
@@ -44,6 +45,10 @@ class Verdict:
         Verdict table of the case: one row per structure and, with several, ``whole_case``.
     features : DataFrame
         Feature-table rows of the case.
+
+    Notes
+    -----
+    Guarantee: that of the gate that judged.
     """
 
     case_id: str
@@ -145,7 +150,8 @@ class JudgedModel:
             )
             rows = case_rows(case, accumulated, self.structures, identity)
         except Exception as error:  # whatever a user's model raises concerns this case only
-            rows = failed_rows(case, f"{type(error).__name__}: {error}", self.structures, identity)
+            why = why_failed(case.case_id, error)
+            rows = failed_rows(case, why, self.structures, identity)
         features = pd.DataFrame(rows)
         verdicts = self.gate.judge(features)
         if self.log is not None:

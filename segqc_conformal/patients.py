@@ -77,7 +77,8 @@ def split_patients(patient_ids: pd.Series, seed: int = 0) -> tuple[list[str], li
     patient_ids : Series of str
         Repeats allowed; each patient goes to one part.
     seed : int
-        The split is a function of seed and patient ids alone, so it is never re-drawn.
+        The split is a function of seed and patient ids alone: the same patients are split the same
+        way for ever. Patients added later may move the cut; name the fit patients then.
 
     Returns
     -------

@@ -37,6 +37,10 @@ class PilotPlan:
         At the threshold that needs the fewest patients; NaN where none would do.
     patients_needed : int or None
         Calibration patients for an 80 % chance of a certificate.
+
+    Notes
+    -----
+    Guarantee: none; a planning figure.
     """
 
     structure: str

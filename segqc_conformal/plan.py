@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 
 from segqc_conformal.calibrators.checks import check_open_unit
-from segqc_conformal.calibrators.conformal_rank import marginal_rank, pac_rank
+from segqc_conformal.calibrators.conformal_rank import interval_rank
 from segqc_conformal.calibrators.planning import LARGEST_STUDY, largest_tolerable_bad
 
 __all__ = ["fewest_accepted", "fewest_for_interval"]
@@ -41,9 +41,7 @@ def fewest_for_interval(miscoverage: float, confidence: float | None = None) -> 
     check_open_unit(miscoverage=miscoverage, confidence=confidence)
 
     def finite(patients: int) -> bool:
-        if confidence is None:
-            return marginal_rank(patients, miscoverage) is not None
-        return pac_rank(patients, miscoverage, confidence) is not None
+        return interval_rank(patients, miscoverage, confidence) is not None
 
     fewest = bisect_left(range(_LARGEST), True, key=finite)
     return fewest if fewest < _LARGEST else None

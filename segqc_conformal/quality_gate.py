@@ -190,11 +190,16 @@ class QualityGate:
             if patients.nunique() < SMALLEST_SPLIT:
                 return labelled, labelled.iloc[:0]
             fit_patients, _ = split_patients(patients, self.seed)
+        unknown = sorted(set(fit_patients) - set(patients))
+        if unknown:
+            raise InputError(
+                "fit_patients with a usable label in the table",
+                unknown[:5],
+                "correct these ids: a patient that is missed here would calibrate",
+            )
         fit = patients.isin(list(fit_patients))
         if not fit.any():
             raise InputError(
-                "fit_patients that stand in the table",
-                list(fit_patients)[:5],
-                "name patients of this table, or leave fit_patients out",
+                "at least one fit patient", "none", "name some, or leave fit_patients out"
             )
         return labelled[fit], labelled[~fit]

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from segqc_conformal.calibration_folder import CalibrationFolder, Switch
+from segqc_conformal.calibrators.checks import percent
 from segqc_conformal.certification import (
     certified_gate,
     labelled_rows,
@@ -22,7 +24,10 @@ from segqc_conformal.patients import pseudonym
 from segqc_conformal.plan import fewest_for_interval
 from segqc_conformal.quality_gate import QualityGate
 
-__all__ = ["FolderStatus", "recalibrate", "rollback", "status"]
+if TYPE_CHECKING:
+    from segqc_conformal.case_log import CaseLog
+
+__all__ = ["FolderStatus", "audits_since", "recalibrate", "rollback", "status"]
 
 SMALLEST_GRID = 20  # unlabelled patients from whose scores a grid of thresholds can be made
 
@@ -96,7 +101,8 @@ def recalibrate(
         found = score_rows(usable, parent.quality, parent.structures, settings.dice_threshold)
         return one_case_each(found, settings.seed)
 
-    others = unlabelled_rows(table, [*known, *fresh["patient_id"]], parent.quality.features)
+    calibrated = table[table["structure"].isin(parent.structures)]
+    others = unlabelled_rows(calibrated, [*known, *fresh["patient_id"]], parent.quality.features)
     gate = certified_gate(
         settings,
         parent.quality,
@@ -113,6 +119,57 @@ def recalibrate(
     )
     versions.add(gate, action="recalibrate", by=by, reason=reason, now=now)
     return gate
+
+
+def audits_since(log: CaseLog, case_id: str) -> pd.DataFrame:
+    """Return what `recalibrate` needs from a case log: random audits after a case, all answered.
+
+    Parameters
+    ----------
+    log : CaseLog
+    case_id : str
+        Only cases logged after this one count: the last one read by the run that raised the alarm,
+        or a later one.
+
+    Returns
+    -------
+    DataFrame
+        Feature table: audited cases with ``dice``, cases that no draw chose without.
+
+    Raises
+    ------
+    InputError
+        If the log has no such case.
+    CalibrationError
+        If a drawn audit is unanswered, rates differ, or a reference mask was edited from ours.
+
+    Notes
+    -----
+    Guarantee: none by itself; it is what makes "drawn at random" true of the rows.
+    """
+    sequence = log.sequence_of(case_id)
+    audited, pending = log.audited(sequence), log.pending_audits()
+    pending = pending[pending["sequence"] > sequence]
+    if len(pending):
+        raise CalibrationError(
+            "every drawn audit answered: those that are hard to outline are not missing at random",
+            f"{len(pending)} unanswered, for example {pending['case_id'].iloc[0]}",
+            "answer them (`segqc audit add`)",
+        )
+    if audited["probability"].nunique() > 1:
+        raise CalibrationError(
+            "audits drawn at one rate",
+            sorted(audited["probability"].unique()),
+            "count only cases after the last change of the rate",
+        )
+    edited = audited[audited["reference_kind"] == "edited"]
+    if len(edited):
+        raise CalibrationError(
+            "reference masks drawn independently of the judged masks",
+            f"{edited['case_id'].nunique()} cases whose mask was edited from ours",
+            "have these cases outlined from scratch: edited masks are biased towards ours",
+        )
+    return pd.concat([audited, log.unaudited(sequence)], ignore_index=True)
 
 
 def rollback(
@@ -222,7 +279,7 @@ def _check_enough(patients: int, settings: QualityGate) -> None:
     if needed is None or patients < needed:
         raise CalibrationError(
             f"at least {needed} fresh labelled patients with every structure for an interval at "
-            f"{1 - settings.miscoverage:.0%}",
+            f"{percent(1 - settings.miscoverage)}",
             patients,
             f"audit {(needed or 0) - patients} more patients, drawn at random",
         )

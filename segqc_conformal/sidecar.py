@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from segqc_conformal.canonical_json import canonical_json, sha256_hex
+from segqc_conformal.replaced_file import replaced_at_once
 
 __all__ = ["write_sidecars"]
 
@@ -49,9 +50,8 @@ def write_sidecars(verdicts: pd.DataFrame, folder: str | Path) -> list[Path]:
         path = folder / f"{name}.segqc.json"
         # pandas writes NaN, NaT and infinities as null, which JSON can hold
         text = rows.drop(columns="case_id").to_json(orient="records", date_format="iso")
-        temporary = path.with_suffix(".tmp")
         content = {"case_id": str(case_id), "verdicts": json.loads(text)}
-        temporary.write_text(canonical_json(content), encoding="utf-8")
-        temporary.replace(path)
+        with replaced_at_once(path) as temporary:
+            temporary.write_text(canonical_json(content), encoding="utf-8")
         written.append(path)
     return written

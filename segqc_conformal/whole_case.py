@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-__all__ = ["WHOLE_CASE", "whole_case_rows"]
+__all__ = ["WHOLE_CASE", "deciding_rows", "whole_case_rows", "worst_dice"]
 
 WHOLE_CASE = "whole_case"
 
@@ -45,8 +45,64 @@ def whole_case_rows(rows: pd.DataFrame, structures: tuple[str, ...]) -> pd.DataF
     by_case = rows.groupby("case_id")
     out["structure"] = WHOLE_CASE
     out["accept_score"] = by_case["accept_score"].min()
-    # min skips missing values, but the Dice of a case is unknown if one structure's is
-    out["dice"] = by_case["dice"].agg(lambda dice: dice.min(skipna=False))
+    out["dice"] = worst_dice(rows)
     features = [column for column in out.columns if column.startswith("feature_")]
     out[features] = np.nan
     return out.reset_index()
+
+
+def worst_dice(rows: pd.DataFrame) -> pd.Series:
+    """Return the Dice of each whole case: that of its worst structure.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        ``case_id`` and ``dice``, one row per structure.
+
+    Returns
+    -------
+    Series of float
+        By case id; NaN where the Dice of one structure is unknown.
+
+    Notes
+    -----
+    Guarantee: none (arithmetic).
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"case_id": ["a", "a", "b", "b"], "dice": [0.9, 0.7, 0.8, np.nan]})
+    >>> worst_dice(rows).tolist()
+    [0.7, nan]
+    """
+    by_case = rows.groupby("case_id")["dice"]
+    # min skips missing values, but the Dice of a case is unknown if one structure's is
+    return by_case.min().where(by_case.count() == by_case.size())
+
+
+def deciding_rows(rows: pd.DataFrame, case: str = "case_id") -> pd.Series:
+    """Return which rows speak for their case: ``whole_case`` rows, or the only structure's.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        The column `case` and ``structure``, one row per structure.
+    case : str
+        Column that names the case.
+
+    Returns
+    -------
+    Series of bool
+        By the index of `rows`.
+
+    Notes
+    -----
+    Guarantee: none.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"case_id": ["a", "a", "b"], "structure": ["x", "whole_case", "x"]})
+    >>> deciding_rows(rows).tolist()
+    [False, True, True]
+    """
+    alone = rows.groupby(case)["structure"].transform("size") == 1
+    return (rows["structure"] == WHOLE_CASE) | alone

@@ -6,8 +6,9 @@ import pytest
 
 from segqc_conformal.errors import InputError
 from segqc_conformal.features.table import check_feature_table
-from segqc_conformal.gate import VERDICT_COLUMNS, CalibratedGate
+from segqc_conformal.gate import CalibratedGate
 from segqc_conformal.quality_gate import QualityGate
+from segqc_conformal.verdict_table import VERDICT_COLUMNS
 
 Cohort = Callable[..., pd.DataFrame]
 REASONS = {

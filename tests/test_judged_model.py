@@ -162,7 +162,7 @@ def test_whatever_the_model_raises_the_case_is_referred(
     verdict = JudgedModel(failing, SinglePass(), gate, STRUCTURES)(case(1000))
     assert (verdict.accept, verdict.reason) == (False, "input_error")
     assert verdict.rows["structure"].tolist() == ["inner", "outer", "whole_case"]
-    assert type(error).__name__ in verdict.rows["message"].iloc[0]
+    assert f"case c1000: {type(error).__name__}: " in verdict.rows["message"].iloc[0]
     assert (verdict.mask, verdict.maps()) == (None, {})
 
 

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from segqc_conformal.gate import VERDICT_COLUMNS, CalibratedGate
+from segqc_conformal.gate import CalibratedGate
 from segqc_conformal.sidecar import write_sidecars
+from segqc_conformal.verdict_table import VERDICT_COLUMNS
 
 Cohort = Callable[..., pd.DataFrame]
 

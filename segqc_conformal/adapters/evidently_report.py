@@ -29,6 +29,10 @@ class DriftSnapshot:
         Columns that could not be compared, and why.
     rows_reference, rows_current : int
         Rows that were compared, after sampling.
+
+    Notes
+    -----
+    Guarantee: none; descriptive.
     """
 
     html: str

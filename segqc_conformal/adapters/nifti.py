@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segqc_conformal.case import Case
-from segqc_conformal.errors import FileFormatError, GeometryError
+from segqc_conformal.errors import FileFormatError, GeometryError, on_one_line
 
 __all__ = ["Volume", "read_case", "read_volume", "write_volume"]
 
@@ -75,7 +75,7 @@ def read_volume(path: str | Path, case_id: str | None = None) -> Volume:
     except Exception as error:  # nibabel, gzip and numpy each raise their own kinds
         raise FileFormatError(
             f"a readable NIfTI file in {path.name}",
-            f"{type(error).__name__}: {' '.join(str(error).split())}",
+            on_one_line(error),
             "copy or export the file again: it is truncated, corrupt or not NIfTI",
             case_id,
         ) from error
@@ -89,6 +89,10 @@ def write_volume(path: str | Path, array: NDArray[Any], affine: NDArray[np.float
     path : path of a ``.nii`` or ``.nii.gz`` file
     array : ndarray, shape ``(x, y, z)``; integers other than 8 to 32 bits are saved as int32
     affine : ndarray, shape (4, 4), mm
+
+    Notes
+    -----
+    Guarantee: none.
     """
     values = array.astype(np.int32) if array.dtype in (np.int64, np.uint64, np.bool_) else array
     image: Any = nibabel.Nifti1Image(values, affine)  # type: ignore[no-untyped-call]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from segqc_conformal.errors import TamperedError
+from segqc_conformal.errors import TamperedError, on_one_line
 
 __all__ = ["dump_models", "load_models"]
 
@@ -36,6 +36,10 @@ def load_models(data: bytes) -> dict[str, Any]:
     ------
     TamperedError
         If the file asks for any other type, or cannot be read.
+
+    Notes
+    -----
+    Guarantee: none; only the listed types are ever made.
     """
     from skops.io import get_untrusted_types, loads
 
@@ -46,7 +50,7 @@ def load_models(data: bytes) -> dict[str, Any]:
     except Exception as error:  # whatever a damaged archive makes skops raise
         raise TamperedError(
             "a readable predictor.skops",
-            f"{type(error).__name__}: {error}",
+            on_one_line(error),
             "restore the calibration folder from a backup",
         ) from error
     if foreign:

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from segqc_conformal.errors import FileFormatError
+from segqc_conformal.errors import FileFormatError, on_one_line
 
 __all__ = ["load_exported_program"]
 
@@ -46,6 +46,6 @@ def load_exported_program(path: str | Path) -> nn.Module:
     except Exception as error:  # zip, json and torch's own kinds, by what is broken
         raise FileFormatError(
             f"a readable exported program in {path.name}",
-            f"{type(error).__name__}: {' '.join(str(error).split())}",
+            on_one_line(error),
             "export it again with this version of torch: it is truncated, corrupt or not .pt2",
         ) from error

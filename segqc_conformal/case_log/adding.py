@@ -31,6 +31,10 @@ class AddResult:
         Those of `added` whose patient has another case in the log, or fitted or calibrated the
         gate: logged, without a bet.
 
+    Notes
+    -----
+    Guarantee: none.
+
     Examples
     --------
     >>> AddResult(("c1", "c2"), (), ("c2",)).repeats

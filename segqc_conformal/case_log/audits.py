@@ -10,13 +10,13 @@ from sqlalchemy import ColumnElement, Connection, and_, func, insert, select, up
 
 from segqc_conformal.case_log import schema
 from segqc_conformal.case_log.adding import among
-from segqc_conformal.case_log.rows import expand_features, time_text
+from segqc_conformal.case_log.rows import expand_features, fetched, time_text
 from segqc_conformal.errors import InputError
 from segqc_conformal.patients import stable_hash
+from segqc_conformal.whole_case import WHOLE_CASE
 
 __all__ = ["answer_audit", "answered_audits", "draw_cases", "never_drawn", "pending_cases"]
 
-WHOLE_CASE = "whole_case"
 CASES, AUDITS, DRAWS = schema.cases.c, schema.audits.c, schema.audit_draws.c
 
 
@@ -184,7 +184,5 @@ def _feature_table(
         )
         .where(CASES.sequence > since_sequence, wanted)
     )
-    rows = connection.execute(query.order_by(CASES.sequence, told.structure)).fetchall()
-    frame = pd.DataFrame(rows, columns=[column.name for column in query.selected_columns])
-    frame["time"] = pd.to_datetime(frame["time"], utc=True).astype("datetime64[us, UTC]")
+    frame = fetched(connection, query.order_by(CASES.sequence, told.structure))
     return expand_features(frame)

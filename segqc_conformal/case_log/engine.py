@@ -36,6 +36,10 @@ def open_engine(url: str) -> Engine:
         If `url` cannot be read as one.
     FileFormatError
         If the database cannot be opened, or the file is none.
+
+    Notes
+    -----
+    Guarantee: none.
     """
     try:
         engine = create_engine(url)

@@ -24,6 +24,7 @@ from segqc_conformal.case_log.monitoring import (
     Event,
     SavedMonitor,
     read_cases,
+    read_events,
     read_state,
     read_stream_rows,
     write_events,
@@ -148,6 +149,23 @@ class CaseLog:
         """
         with self._engine.connect() as connection:
             return read_cases(connection, cursor, calibration, limit)
+
+    def sequence_of(self, case_id: str) -> int:
+        """Return the sequence number of a case.
+
+        Raises
+        ------
+        InputError
+            If the log has no such case.
+        """
+        cases = schema.cases.c
+        with self._engine.connect() as connection:
+            found = connection.execute(
+                select(cases.sequence).where(cases.case_id == case_id)
+            ).scalar()
+        if found is None:
+            raise InputError("a case of the log", case_id, "name a case that was added")
+        return int(found)
 
     def stream_rows(
         self, cursor: int = 0, calibration: str | None = None, limit: int | None = None
@@ -304,9 +322,5 @@ class CaseLog:
 
     def events(self) -> pd.DataFrame:
         """Return all events: ``number, time, kind, detail``, in order."""
-        columns = schema.events.c
         with self._engine.connect() as connection:
-            rows = connection.execute(select(schema.events).order_by(columns.number)).fetchall()
-        frame = pd.DataFrame(rows, columns=[column.name for column in columns])
-        frame["time"] = pd.to_datetime(frame["time"], utc=True).astype("datetime64[us, UTC]")
-        return frame
+            return read_events(connection)

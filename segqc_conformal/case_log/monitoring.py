@@ -11,13 +11,14 @@ import pandas as pd
 from sqlalchemy import Connection, Select, and_, insert, select, update
 
 from segqc_conformal.case_log import schema
-from segqc_conformal.case_log.rows import expand_features, time_text
+from segqc_conformal.case_log.rows import expand_features, fetched, time_text
 from segqc_conformal.errors import InputError
 
 __all__ = [
     "Event",
     "SavedMonitor",
     "read_cases",
+    "read_events",
     "read_state",
     "read_stream_rows",
     "write_events",
@@ -64,12 +65,8 @@ def read_cases(
     connection: Connection, cursor: int, calibration: str | None, limit: int | None
 ) -> pd.DataFrame:
     """Return the cases past `cursor` in their order, one row each."""
-    query = _past(select(schema.cases), cursor, calibration).order_by(CASES.sequence).limit(limit)
-    frame = pd.DataFrame(
-        connection.execute(query).fetchall(), columns=[column.name for column in schema.cases.c]
-    )
-    frame["time"] = pd.to_datetime(frame["time"], utc=True).astype("datetime64[us, UTC]")
-    return frame
+    query = _past(select(schema.cases), cursor, calibration)
+    return fetched(connection, query.order_by(CASES.sequence).limit(limit))
 
 
 def read_stream_rows(
@@ -93,8 +90,7 @@ def read_stream_rows(
         told,
         and_(told.c.sequence == CASES.sequence, told.c.structure == verdicts.c.structure),
     )
-    rows = connection.execute(query.order_by(CASES.sequence, verdicts.c.structure)).fetchall()
-    frame = pd.DataFrame(rows, columns=[column.name for column in query.selected_columns])
+    frame = fetched(connection, query.order_by(CASES.sequence, verdicts.c.structure))
     frame["accept_score"] = frame["accept_score"].astype("float64")
     return expand_features(frame)
 
@@ -130,6 +126,11 @@ def write_state(
     else:
         here = and_(STATE.name == name, STATE.calibration == calibration)
         connection.execute(update(schema.monitor_state).where(here).values(**row))
+
+
+def read_events(connection: Connection) -> pd.DataFrame:
+    """Return all events in order."""
+    return fetched(connection, select(schema.events).order_by(schema.events.c.number))
 
 
 def write_events(connection: Connection, events: Sequence[Event], now: datetime) -> None:

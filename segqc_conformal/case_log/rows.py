@@ -3,37 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from sqlalchemy import Connection, Select
 
 from segqc_conformal.errors import InputError
-from segqc_conformal.features.table import feature_columns
+from segqc_conformal.features.table import check_strings, feature_columns
+from segqc_conformal.iso_times import in_utc, utc_times
+from segqc_conformal.verdict_table import VERDICT_COLUMNS
 
 __all__ = [
-    "VERDICT_COLUMNS",
     "check_verdicts",
     "expand_features",
     "feature_rows",
+    "fetched",
     "records",
     "time_text",
     "times",
 ]
 
 CASE_COLUMNS = ("case_id", "patient_id", "site", "time", "model_id", "calibration")
-ROW_COLUMNS = (
-    "structure",
-    "predicted_dice",
-    "dice_low",
-    "dice_high",
-    "accept",
-    "accept_score",
-    "reason",
-    "message",
-)
-VERDICT_COLUMNS = (*CASE_COLUMNS, *ROW_COLUMNS)
+ROW_COLUMNS = tuple(column for column in VERDICT_COLUMNS if column not in CASE_COLUMNS)
 STRINGS = ("case_id", "patient_id", "site", "model_id", "calibration", "structure", "reason")
 
 
@@ -56,6 +49,10 @@ def check_verdicts(verdicts: pd.DataFrame) -> pd.DataFrame:
     InputError
         For missing columns, ids that are not strings, or a (case, structure) that stands there
         with two different verdicts.
+
+    Notes
+    -----
+    Guarantee: none.
     """
     missing = [column for column in VERDICT_COLUMNS if column not in verdicts.columns]
     if missing:
@@ -65,14 +62,7 @@ def check_verdicts(verdicts: pd.DataFrame) -> pd.DataFrame:
             "make it with CalibratedGate.judge",
         )
     rows = verdicts[list(VERDICT_COLUMNS)].reset_index(drop=True)
-    for column in STRINGS:
-        odd = rows[column][~rows[column].map(lambda value: isinstance(value, str) and value != "")]
-        if len(odd):
-            raise InputError(
-                f"non-empty strings in column {column}",
-                repr(odd.iloc[0]),
-                "read CSV files with segqc_conformal.read_table, which keeps '0012' as it is",
-            )
+    check_strings(rows, STRINGS)
     rows["time"] = times(rows["time"])
     rows = rows.drop_duplicates()
     twice = rows.duplicated(["case_id", "structure"])
@@ -121,6 +111,15 @@ def expand_features(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([frame.drop(columns="features"), wide[sorted(wide.columns)]], axis=1)
 
 
+def fetched(connection: Connection, query: Select[Any]) -> pd.DataFrame:
+    """Run a query and return its rows, the column ``time`` in UTC."""
+    columns = [column.name for column in query.selected_columns]
+    frame = pd.DataFrame(connection.execute(query).fetchall(), columns=columns)
+    if "time" in frame:
+        frame["time"] = pd.to_datetime(frame["time"], utc=True).astype("datetime64[us, UTC]")
+    return frame
+
+
 def records(frame: pd.DataFrame) -> list[dict[Hashable, Any]]:
     """Return rows as dicts of Python values, with None for every missing value."""
     clean = frame.astype(object).where(frame.notna(), None)
@@ -135,10 +134,7 @@ def times(column: pd.Series) -> pd.Series:
     InputError
         If a time cannot be read.
     """
-    try:
-        known = pd.to_datetime(column, utc=True, format="ISO8601")
-    except (ValueError, TypeError) as error:
-        raise InputError("ISO 8601 times", error, "write them as 2026-11-23T08:00Z") from error
+    known = utc_times(column, "column time")
     texts = [None if pd.isna(each) else time_text(each.to_pydatetime(warn=False)) for each in known]
     return pd.Series(texts, index=column.index, dtype=object)
 
@@ -151,5 +147,4 @@ def time_text(time: datetime) -> str:
     >>> time_text(datetime(2026, 11, 23, 8))
     '2026-11-23T08:00:00.000000Z'
     """
-    aware = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-    return aware.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return in_utc(time).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

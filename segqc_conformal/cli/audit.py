@@ -75,8 +75,8 @@ def add(
     with CaseLog(log) as case_log:
         for case_id, rows in table.groupby("case_id", sort=False):
             try:
-                truth = _answer(str(case_id), rows)
-                case_log.add_audit(str(case_id), truth, reference_kind, now=datetime.now(UTC))
+                dice = _answer(str(case_id), rows)
+                case_log.add_audit(str(case_id), dice, reference_kind, now=datetime.now(UTC))
                 added += 1
             except InputError as error:
                 refused.append(str(error))

@@ -24,8 +24,12 @@ def recalibrate(
         str | None, typer.Option(help="Or: take the answered random audits of this case log.")
     ] = None,
     since: Annotated[
-        int, typer.Option(help="With --log: only cases after this sequence number.")
-    ] = 0,
+        str | None,
+        typer.Option(
+            help="With --log: only cases logged after this case id, the `last_case` of the "
+            "monitor run that raised the alarm or a later one."
+        ),
+    ] = None,
     report: Annotated[
         Path | None, typer.Option(help="Report to write. Default: beside the folder.")
     ] = None,
@@ -34,22 +38,23 @@ def recalibrate(
 
     Patients that fitted or calibrated an earlier version are left out.
     """
-    import pandas as pd
-
     from segqc_conformal.case_log import CaseLog
     from segqc_conformal.cli.tables import print_certificates
     from segqc_conformal.errors import InputError
     from segqc_conformal.features.table import read_table
+    from segqc_conformal.recalibration import audits_since
     from segqc_conformal.recalibration import recalibrate as recalibrate_folder
     from segqc_conformal.reports.calibration_report import write_report
 
-    if (features is None) == (log is None):
-        raise InputError("either --features or --log", "both or neither", "give one of them")
+    if (features is None) == (log is None) or (log is None) != (since is None):
+        raise InputError(
+            "either --features, or --log with --since", "another combination", "give one of them"
+        )
     if features is not None:
         table = read_table(features)
     else:
         with CaseLog(str(log)) as case_log:
-            table = pd.concat([case_log.audited(since), case_log.unaudited(since)])
+            table = audits_since(case_log, str(since))
     gate = recalibrate_folder(calibration, table, by=by, reason=reason)
     print_certificates(gate)
     path = report or calibration.parent / f"{calibration.name}-report.html"

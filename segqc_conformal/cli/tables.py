@@ -31,7 +31,7 @@ def print_certificates(gate: CalibratedGate) -> None:
             "interval half-width (in scales)": entry.interval.quantile,
             "accept score from": entry.accept.threshold,
             "P(certify)": entry.certify_chance,
-            "more patients needed": entry.accept.patients_needed,
+            "fresh patients needed": entry.accept.patients_needed,
         }
         for name, entry in gate.certificate.structures.items()
     ]

@@ -31,6 +31,10 @@ class Scanner:
         Standard deviation of the noise in each channel, in units of signal.
     bias : float
         Standard deviation of the logarithm of the bias field.
+
+    Notes
+    -----
+    Guarantee: none (a simulation).
     """
 
     signal: tuple[float, float, float, float, float]
@@ -61,6 +65,10 @@ class Fault:
         One of `FAULTS`.
     severity : float
         In [0, 1].
+
+    Notes
+    -----
+    Guarantee: none (a simulation).
     """
 
     kind: str

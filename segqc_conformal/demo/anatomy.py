@@ -35,6 +35,10 @@ class Anatomy:
         The label map an expert would draw: 0 background, 1 anterior, 2 posterior.
     body : Body
         The drawn facts behind it.
+
+    Notes
+    -----
+    Guarantee: none (a simulation).
     """
 
     tissues: Volume

@@ -27,6 +27,10 @@ class Body:
         "none", "atrophy" (shrunken, more fluid around) or "lesion" (part of the tissue changed).
     severity : float
         Of the illness, in [0, 1].
+
+    Notes
+    -----
+    Guarantee: none (a simulation).
     """
 
     centre_mm: tuple[float, float, float]

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from segqc_conformal.demo.anatomy import STRUCTURES
-from segqc_conformal.errors import FileFormatError
+from segqc_conformal.errors import FileFormatError, on_one_line
 from segqc_conformal.sampling.predictor import Predictor
 
 __all__ = ["MEMBERS", "WEIGHTS", "demo_network", "demo_predictors", "z_score"]
@@ -114,7 +114,7 @@ def demo_predictors(device: str | torch.device = "cpu") -> list[Predictor]:
     except (OSError, SafetensorError, RuntimeError) as error:
         raise FileFormatError(
             f"the weights of {MEMBERS} demo networks in {WEIGHTS.name}",
-            f"{type(error).__name__}: {error}",
+            on_one_line(error),
             "install the package again, or run benchmarks/train_demo_ensemble.py",
         ) from error
     return [

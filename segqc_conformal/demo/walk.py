@@ -22,7 +22,7 @@ from segqc_conformal.features.table import write_table
 from segqc_conformal.gate import CalibratedGate
 from segqc_conformal.monitors.run import MonitorRun, run_monitors
 from segqc_conformal.quality_gate import QualityGate
-from segqc_conformal.recalibration import recalibrate
+from segqc_conformal.recalibration import audits_since, recalibrate
 from segqc_conformal.sampling.deep_ensemble import DeepEnsemble
 
 __all__ = ["DemoResult", "run_demo"]
@@ -59,6 +59,10 @@ class DemoResult:
         Events of the case log.
     cases : dict of str to Case
         Images of the first and of the last period, for pictures.
+
+    Notes
+    -----
+    Guarantee: none.
     """
 
     first: CalibratedGate
@@ -117,8 +121,8 @@ class _Hospital:
         self.log.add(verdicts, table, gate_patients=gate.patients)
         now = table["time"].max().to_pydatetime()
         for case_id in self.log.draw_audits(audit_rate, self.seed, now=now)["case_id"]:
-            truth = table[table["case_id"] == case_id].set_index("structure")["dice"]
-            self.log.add_audit(case_id, truth.to_dict(), now=now)
+            dice = table[table["case_id"] == case_id].set_index("structure")["dice"]
+            self.log.add_audit(case_id, dice.to_dict(), now=now)
         return with_true_dice(verdicts, table)
 
     def watch(self, gate: CalibratedGate, verdicts: pd.DataFrame) -> MonitorRun:
@@ -169,7 +173,7 @@ def run_demo(folder: str | Path, seed: int = 0, progress: Progress | None = None
             ROUTINE_RATE,
             until_alarm=True,
         )
-        cases_at_alarm = len(log.cases_after())
+        last_case = str(log.cases_after()["case_id"].iloc[-1])
         under_alarm, _ = _period(
             hospital,
             first,
@@ -178,14 +182,7 @@ def run_demo(folder: str | Path, seed: int = 0, progress: Progress | None = None
             "replaced",
             ALARM_RATE,
         )
-        hospital.progress("new certificates", 0, 1)
-        second = recalibrate(
-            folder / "calibration",
-            pd.concat([log.audited(cases_at_alarm), log.unaudited(cases_at_alarm)]),
-            by=BY,
-            reason="alarm after the scanner change",
-        )
-        hospital.progress("new certificates", 1, 1)
+        second = _recalibrated(hospital, folder, last_case)
         after, _ = _period(
             hospital, second, "verdicts under the new promise", LAST, "replaced", ROUTINE_RATE
         )
@@ -225,6 +222,19 @@ def _calibrated(hospital: _Hospital, folder: Path) -> CalibratedGate:
     hospital.progress(stage, 0, 1)
     gate = QualityGate(seed=hospital.seed).calibrate(table)
     gate.save(folder / "calibration", by=BY, reason="first calibration")
+    hospital.progress(stage, 1, 1)
+    return gate
+
+
+def _recalibrated(hospital: _Hospital, folder: Path, last_case: str) -> CalibratedGate:
+    stage, log = "new certificates", hospital.log
+    hospital.progress(stage, 0, 1)
+    gate = recalibrate(
+        folder / "calibration",
+        audits_since(log, last_case),
+        by=BY,
+        reason="alarm after the scanner change",
+    )
     hospital.progress(stage, 1, 1)
     return gate
 

@@ -38,6 +38,10 @@ class Batch:
         Files that fit no case.
     settings : str
         Hash of what changes the features and stands in no case and no model id.
+
+    Notes
+    -----
+    Guarantee: none.
     """
 
     cases: tuple[CaseFiles, ...]

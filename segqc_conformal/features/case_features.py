@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,14 +11,22 @@ from numpy.typing import NDArray
 
 from segqc_conformal.case import Case
 from segqc_conformal.dice import dice
-from segqc_conformal.errors import GeometryError, InputError, SegqcError
+from segqc_conformal.errors import GeometryError, InputError, SegqcError, on_one_line
 from segqc_conformal.features.table import SCHEMA_VERSION
+from segqc_conformal.iso_times import in_utc
 from segqc_conformal.sampling.predictor import Predictor
 from segqc_conformal.sampling.sampler import Sampler
 from segqc_conformal.uncertainty.accumulator import UncertaintyAccumulator
 from segqc_conformal.uncertainty.structure_features import FEATURES
 
-__all__ = ["AccumulatedCase", "accumulate_case", "case_rows", "failed_rows", "row_identity"]
+__all__ = [
+    "AccumulatedCase",
+    "accumulate_case",
+    "case_rows",
+    "failed_rows",
+    "row_identity",
+    "why_failed",
+]
 
 Postprocess = Callable[[NDArray[np.int64]], NDArray[Any]]
 Row = dict[str, Any]
@@ -162,12 +170,12 @@ def case_rows(
     features = uncertainty.features(mask)
     rows = []
     for structure, label in structures.items():
-        truth = None if case.reference is None else np.equal(case.reference, label)
+        reference = None if case.reference is None else np.equal(case.reference, label)
         rows.append(
             {
                 **_ids(case, structure, judged, identity),
                 "failed": None,
-                "dice": None if truth is None else dice(np.equal(mask, label), truth),
+                "dice": None if reference is None else dice(np.equal(mask, label), reference),
                 **{f"feature_{name}": features[structure][name] for name in sorted(FEATURES)},
             }
         )
@@ -186,6 +194,10 @@ def failed_rows(
     structures, identity : mapping
         As in `case_rows`.
 
+    Notes
+    -----
+    Guarantee: none.
+
     Examples
     --------
     >>> case = Case(np.zeros(2), case_id="c17", patient_id="p9")
@@ -198,6 +210,17 @@ def failed_rows(
         {**_ids(case, structure, judged, identity), "failed": why, "dice": None, **nothing}
         for structure in structures
     ]
+
+
+def why_failed(case_id: str, error: Exception) -> str:
+    """Return what the row of a failed case says: our own errors name the case themselves.
+
+    Examples
+    --------
+    >>> why_failed("c17", MemoryError("no memory"))
+    'case c17: MemoryError: no memory'
+    """
+    return str(error) if isinstance(error, SegqcError) else f"case {case_id}: {on_one_line(error)}"
 
 
 def _ids(case: Any, structure: str, judged: str, identity: Mapping[str, str]) -> Row:
@@ -213,8 +236,4 @@ def _ids(case: Any, structure: str, judged: str, identity: Mapping[str, str]) ->
 
 
 def _utc_text(time: datetime | None) -> str | None:
-    if time is None:
-        return None
-    # A time without zone is taken as UTC, as the feature table documents; never as local time.
-    aware = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-    return aware.isoformat()
+    return None if time is None else in_utc(time).isoformat()

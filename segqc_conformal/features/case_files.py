@@ -56,10 +56,13 @@ class CaseFiles:
         GeometryError
             If shape or affine of image, mask and reference mask disagree.
         """
+        return self._read(self.image)
+
+    def _read(self, grid: str | Path) -> Case:
         from segqc_conformal.adapters.nifti import read_case
 
         return read_case(
-            self.image,
+            grid,
             case_id=self.case_id,
             patient_id=self.patient_id,
             site=self.site,

@@ -28,6 +28,10 @@ class FoundCases:
         Files of images, probabilities, masks and references that fit no case.
     samples : dict of str to tuple of path
         Case id -> files of saved probabilities, as `StoredSamples` takes them; empty for images.
+
+    Notes
+    -----
+    Guarantee: none.
     """
 
     cases: tuple[CaseFiles, ...]
@@ -56,6 +60,10 @@ def find_files(folder: str | Path, suffixes: tuple[str, ...] = NIFTI) -> dict[st
         If the folder does not exist.
     InputError
         If two files name the same case.
+
+    Notes
+    -----
+    Guarantee: none.
 
     Examples
     --------
@@ -110,6 +118,10 @@ def find_samples(
         If the folder does not exist.
     InputError
         If two files, or a file and a folder, name the same case.
+
+    Notes
+    -----
+    Guarantee: none.
     """
     files = {case_id: (path,) for case_id, path in find_files(folder, (".npz", *NIFTI)).items()}
     others = {Path(other).resolve() for other in apart}

@@ -10,6 +10,7 @@ import pandas as pd
 
 from segqc_conformal.errors import FileFormatError, InputError
 from segqc_conformal.features.table import read_table
+from segqc_conformal.iso_times import utc_times
 
 __all__ = ["ListedCase", "read_case_list"]
 
@@ -26,6 +27,10 @@ class ListedCase:
         "unknown" where the list does not say.
     time : datetime, optional
         In UTC.
+
+    Notes
+    -----
+    Guarantee: none.
 
     Examples
     --------
@@ -109,10 +114,5 @@ def _check_ids(table: pd.DataFrame, column: str, name: str) -> None:
 def _times(table: pd.DataFrame, name: str) -> list[datetime | None]:
     if "time" not in table:
         return [None] * len(table)
-    try:
-        times = pd.to_datetime(table["time"], utc=True, format="ISO8601")
-    except (ValueError, TypeError) as error:
-        raise InputError(
-            f"ISO 8601 times in {name}", error, "write them as 2026-11-23T08:00Z"
-        ) from error
+    times = utc_times(table["time"], name)
     return [None if pd.isna(time) else time.to_pydatetime() for time in times]

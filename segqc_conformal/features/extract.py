@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from segqc_conformal.case import Case, check_structures
-from segqc_conformal.errors import InputError, SegqcError
+from segqc_conformal.errors import InputError
 from segqc_conformal.features.case_features import (
     Postprocess,
     Row,
@@ -19,6 +19,7 @@ from segqc_conformal.features.case_features import (
     case_rows,
     failed_rows,
     row_identity,
+    why_failed,
 )
 from segqc_conformal.features.case_files import CaseFiles
 from segqc_conformal.features.resume import read_finished, resume_key, write_finished
@@ -135,10 +136,8 @@ class _Extraction:
             if self.resume_folder is None:
                 return self._computed(case)
             return self._finished(case, self.resume_folder)
-        except SegqcError as error:
-            return failed_rows(case, str(error), self.structures, self.identity)
         except Exception as error:  # whatever a user's model raises concerns this case only
-            why = f"case {case.case_id}: {type(error).__name__}: {' '.join(str(error).split())}"
+            why = why_failed(case.case_id, error)
             return failed_rows(case, why, self.structures, self.identity)
 
     def _finished(self, case: Case | CaseFiles, folder: Path) -> list[Row]:

@@ -33,6 +33,10 @@ def find_programs(source: str) -> tuple[Path, ...]:
     FileFormatError
         If a file does not exist or is of another kind.
 
+    Notes
+    -----
+    Guarantee: none.
+
     Examples
     --------
     >>> find_programs("model.onnx")

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from segqc_conformal.case import Case
-from segqc_conformal.errors import FileFormatError, GeometryError, InputError
+from segqc_conformal.errors import FileFormatError, GeometryError, InputError, on_one_line
 from segqc_conformal.features.case_files import CaseFiles
 
 __all__ = ["StoredCaseFiles"]
@@ -64,22 +64,12 @@ class StoredCaseFiles(CaseFiles):
         InputError
             If nothing says how large a voxel is.
         """
-        from segqc_conformal.adapters.nifti import read_case
-
         first = self.samples[0]
         stored = _stored_spacing(first, self.case_id) if first.suffix == ".npz" else None
         grid = first if first.suffix != ".npz" else self.scan or self.mask or self.reference
         if grid is None:
             return self._without_grid_file(stored or self.spacing_mm)
-        case = read_case(
-            grid,
-            case_id=self.case_id,
-            patient_id=self.patient_id,
-            site=self.site,
-            mask=self.mask,
-            reference=self.reference,
-            time=self.time,
-        )
+        case = self._read(grid)
         if stored is not None and not _close(stored, case.spacing):
             raise GeometryError(
                 f"the spacing of {Path(grid).name}, {case.spacing} mm",
@@ -141,7 +131,7 @@ def _stored_spacing(path: Path, case_id: str) -> tuple[float, ...] | None:
     except Exception as error:  # zipfile, zlib and numpy each raise their own kinds
         raise FileFormatError(
             f"a readable {path.name}",
-            f"{type(error).__name__}: {' '.join(str(error).split())}",
+            on_one_line(error),
             "write the file again: it is truncated, corrupt or not what its name says",
             case_id,
         ) from error

@@ -8,13 +8,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from segqc_conformal.errors import FileFormatError, IdentityError, InputError
+from segqc_conformal.errors import FileFormatError, IdentityError, InputError, on_one_line
+from segqc_conformal.iso_times import utc_times
+from segqc_conformal.replaced_file import replaced_at_once
 from segqc_conformal.whole_case import WHOLE_CASE
 
 __all__ = [
     "IDENTITY_COLUMNS",
     "SCHEMA_VERSION",
     "check_feature_table",
+    "check_strings",
     "feature_columns",
     "one_identity",
     "read_table",
@@ -61,6 +64,10 @@ def check_feature_table(table: pd.DataFrame) -> pd.DataFrame:
         If a required column or every feature is missing, a column has the wrong type, an id is
         empty, or a row is named ``whole_case``, which the gate makes. Single
         bad rows do not raise: `row_faults` names them.
+
+    Notes
+    -----
+    Guarantee: none.
     """
     missing = [column for column in REQUIRED_COLUMNS if column not in table.columns]
     if missing or not feature_columns(table):
@@ -74,14 +81,7 @@ def check_feature_table(table: pd.DataFrame) -> pd.DataFrame:
     if "site" not in out:
         out["site"] = "unknown"
     out["site"] = out["site"].astype(object).where(out["site"].notna(), "").replace("", "unknown")
-    for column in STRING_COLUMNS:
-        text = out[column].map(lambda value: isinstance(value, str) and value != "").astype(bool)
-        if not text.all():
-            raise InputError(
-                f"non-empty strings in column {column}",
-                repr(out.loc[~text, column].iloc[0]),
-                "read CSV files with segqc_conformal.read_table, which keeps '0012' as it is",
-            )
+    check_strings(out, STRING_COLUMNS)
     if (out["structure"] == WHOLE_CASE).any():
         raise InputError(
             "rows of single structures",
@@ -90,22 +90,29 @@ def check_feature_table(table: pd.DataFrame) -> pd.DataFrame:
         )
     why = out["failed"].astype(object) if "failed" in out else pd.Series(None, out.index, object)
     out["failed"] = why.where(why.notna(), None)
-    out["time"] = _utc_times(out)
+    times = out["time"] if "time" in out else pd.Series(pd.NaT, out.index)
+    out["time"] = utc_times(times, "column time").astype("datetime64[us, UTC]")
     for column in [*feature_columns(out), "dice"]:
         out[column] = _numbers(out, column)
     return out
 
 
-def _utc_times(table: pd.DataFrame) -> pd.Series:
-    if "time" not in table:
-        return pd.Series(pd.NaT, index=table.index, dtype="datetime64[us, UTC]")
-    try:
-        times = pd.to_datetime(table["time"], utc=True, format="ISO8601")
-    except (ValueError, TypeError) as error:
-        raise InputError(
-            "ISO 8601 times in column time", error, "write 2026-11-23T08:00Z"
-        ) from error
-    return times.astype("datetime64[us, UTC]")
+def check_strings(table: pd.DataFrame, columns: Sequence[str]) -> None:
+    """Refuse ids that are empty or no strings.
+
+    Raises
+    ------
+    InputError
+        Naming the first such column and its first such value.
+    """
+    for column in columns:
+        text = table[column].map(lambda value: isinstance(value, str) and value != "").astype(bool)
+        if not text.all():
+            raise InputError(
+                f"non-empty strings in column {column}",
+                repr(table.loc[~text, column].iloc[0]),
+                "read CSV files with segqc_conformal.read_table, which keeps '0012' as it is",
+            )
 
 
 def _numbers(table: pd.DataFrame, column: str) -> pd.Series:
@@ -134,6 +141,10 @@ def row_faults(table: pd.DataFrame, features: Sequence[str] | None = None) -> pd
         faulty if extraction failed, a feature is NaN or infinite (in float32), ``dice`` lies
         outside [0, 1], its (case, structure) stands in the table more than once, or its case
         belongs to several patients.
+
+    Notes
+    -----
+    Guarantee: none.
     """
     faults = pd.Series("", index=table.index, dtype=object)
     faults[table.duplicated(["case_id", "structure"], keep=False)] = (
@@ -170,6 +181,10 @@ def one_identity(table: pd.DataFrame) -> dict[str, str]:
     ------
     IdentityError
         If rows of different identity stand in one table.
+
+    Notes
+    -----
+    Guarantee: none.
     """
     for column in IDENTITY_COLUMNS:
         seen = table[column].unique()
@@ -189,6 +204,10 @@ def read_table(path: str | Path) -> pd.DataFrame:
     ------
     FileFormatError
         If the file is missing, truncated, corrupt or of another kind.
+
+    Notes
+    -----
+    Guarantee: none.
     """
     path = Path(path)
     if path.suffix not in (".parquet", ".csv"):
@@ -211,20 +230,28 @@ def read_table(path: str | Path) -> pd.DataFrame:
     except Exception as error:
         raise FileFormatError(
             f"a readable table in {path.name}",
-            f"{type(error).__name__}: {error}",
+            on_one_line(error),
             "write the file again: it is truncated or not what its name says",
         ) from error
 
 
 def write_table(table: pd.DataFrame, path: str | Path) -> None:
-    """Write a table as Parquet or CSV, by the suffix; an existing file is replaced at once."""
+    """Write a table as Parquet or CSV, by the suffix; an existing file is replaced at once.
+
+    Raises
+    ------
+    FileFormatError
+        For another suffix.
+
+    Notes
+    -----
+    Guarantee: none.
+    """
     path = Path(path)
     if path.suffix not in (".parquet", ".csv"):
         raise FileFormatError("a .parquet or .csv file", path.name, "choose one of these suffixes")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    if path.suffix == ".parquet":
-        table.to_parquet(temporary, index=False)
-    else:
-        table.to_csv(temporary, index=False)
-    temporary.replace(path)
+    with replaced_at_once(path) as temporary:
+        if path.suffix == ".parquet":
+            table.to_parquet(temporary, index=False)
+        else:
+            table.to_csv(temporary, index=False)

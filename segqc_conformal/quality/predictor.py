@@ -42,6 +42,10 @@ class FittedQuality:
         Fitted regressor of the log absolute error, for "learned".
     choice : dict of str to float
         Expected width of the interval of each candidate and scale on the fit patients.
+
+    Notes
+    -----
+    Guarantee: none by itself; the calibrators make it a promise.
     """
 
     name: str

@@ -28,6 +28,10 @@ class RiskCoverage:
         Mean of 1 - Dice over the accepted cases.
     score : ndarray of float64, shape (cases,)
         Accept score of the last case accepted.
+
+    Notes
+    -----
+    Guarantee: none (a description of the cases given).
     """
 
     coverage: NDArray[np.float64]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
@@ -11,7 +11,7 @@ import pandas as pd
 from segqc_conformal.gate import CalibratedGate
 from segqc_conformal.reports.evidence_sections import accept_sequence, coverage, predictions, risk
 from segqc_conformal.reports.first_looks import case_cards, cases_to_look_at
-from segqc_conformal.reports.page import Section, html_page, paragraph, table, write_text
+from segqc_conformal.reports.page import Section, paragraph, table, write_page
 from segqc_conformal.reports.picture import Picture
 from segqc_conformal.reports.promise_sections import key_numbers, limits, promises
 from segqc_conformal.reports.record_sections import left_out, record
@@ -78,13 +78,8 @@ def write_report(
         record(gate),
     ]
     structures = ", ".join(gate.structures)
-    page = html_page(
-        "Segmentation quality report",
-        f"Calibration {gate.id[:12]}: {structures}",
-        sections,
-        now or datetime.now(UTC),
-    )
-    return write_text(path, page)
+    subtitle = f"Calibration {gate.id[:12]}: {structures}"
+    return write_page(path, "Segmentation quality report", subtitle, sections, now)
 
 
 def _told(content: str | Sequence[Sequence[object]]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from segqc_conformal.gate import empty_prediction
 from segqc_conformal.patients import split_patients
 from segqc_conformal.quality.predictor import fit_quality
 from segqc_conformal.quality.risk_coverage import aurc
-from segqc_conformal.reports.page import Section, html_page, number, paragraph, table, write_text
+from segqc_conformal.reports.page import Section, number, paragraph, table, write_page
 
 __all__ = ["compare_predictors", "write_comparison"]
 
@@ -150,6 +150,10 @@ def write_comparison(path: str | Path, frame: pd.DataFrame, now: datetime | None
     ------
     FileFormatError
         For another suffix.
+
+    Notes
+    -----
+    Guarantee: none.
     """
     path = Path(path)
     if path.suffix in (".csv", ".parquet"):
@@ -168,13 +172,8 @@ def write_comparison(path: str | Path, frame: pd.DataFrame, now: datetime | None
         Section(str(name), _compared(part)) for name, part in frame.groupby("structure", sort=True)
     ]
     sections.append(Section("How to read this", explain))
-    page = html_page(
-        "Comparison of quality predictors",
-        "Which signal ranks masks best",
-        sections,
-        now or datetime.now(UTC),
-    )
-    return write_text(path, page)
+    title, subtitle = "Comparison of quality predictors", "Which signal ranks masks best"
+    return write_page(path, title, subtitle, sections, now)
 
 
 def _compared(part: pd.DataFrame) -> str:

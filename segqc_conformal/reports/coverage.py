@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from scipy.stats import beta, betabinom
 
-from segqc_conformal.calibrators.conformal_rank import marginal_rank, pac_rank
+from segqc_conformal.calibrators.conformal_rank import interval_rank
 from segqc_conformal.calibrators.interval import IntervalCertificate
 
 __all__ = ["clopper_pearson", "coverage_table", "expected_range"]
@@ -76,11 +76,7 @@ def expected_range(
     (0.82, 0.96)
     """
     patients = certificate.patients
-    rank = (
-        marginal_rank(patients, certificate.miscoverage)
-        if certificate.confidence is None
-        else pac_rank(patients, certificate.miscoverage, certificate.confidence)
-    )
+    rank = interval_rank(patients, certificate.miscoverage, certificate.confidence)
     if rank is None:
         return None
     law = betabinom(cases, rank, patients + 1 - rank)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from html import escape
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from segqc_conformal.reports.drift_sections import (
     meaning,
     streams,
 )
-from segqc_conformal.reports.page import Section, html_page, paragraph, table, write_text
+from segqc_conformal.reports.page import Section, paragraph, table, write_page
 
 __all__ = ["StreamEvidence", "write_drift_report"]
 
@@ -96,13 +96,9 @@ def write_drift_report(
         happened(events),
         _details(snapshot),
     ]
-    page = html_page(
-        "Drift report",
-        f"Recent cases against calibration {gate.id[:12]}: {', '.join(gate.structures)}",
-        sections,
-        now or datetime.now(UTC),
-    )
-    return write_text(path, page)
+    structures = ", ".join(gate.structures)
+    subtitle = f"Recent cases against calibration {gate.id[:12]}: {structures}"
+    return write_page(path, "Drift report", subtitle, sections, now)
 
 
 def _details(snapshot: DriftSnapshot) -> Section:

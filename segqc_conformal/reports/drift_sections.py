@@ -31,6 +31,10 @@ class StreamEvidence:
         Now or earlier.
     change_point : str or int, optional
         Where the change probably began: a case id or number; an estimate.
+
+    Notes
+    -----
+    Guarantee: that of the monitor it came from.
     """
 
     name: str

@@ -10,6 +10,7 @@ import pandas as pd
 from segqc_conformal.reports.page import number, paragraph, picture
 from segqc_conformal.reports.picture import Picture
 from segqc_conformal.reports.reasons import reason_in_words
+from segqc_conformal.whole_case import WHOLE_CASE
 
 __all__ = ["case_cards", "cases_to_look_at"]
 
@@ -47,8 +48,8 @@ def cases_to_look_at(
     >>> cases_to_look_at(rows, each=1)[["case_id", "why"]].values.tolist()[0][0]
     'a'
     """
-    if (rows["structure"] == "whole_case").any():
-        rows = rows[rows["structure"] == "whole_case"]
+    if (rows["structure"] == WHOLE_CASE).any():
+        rows = rows[rows["structure"] == WHOLE_CASE]
     outside = (rows["dice_low"] - rows["dice"]).clip(lower=0) + (
         rows["dice"] - rows["dice_high"]
     ).clip(lower=0)
@@ -83,6 +84,10 @@ def case_cards(cases: pd.DataFrame, pictures: Mapping[str, Picture]) -> str:
     -------
     str
         HTML.
+
+    Notes
+    -----
+    Guarantee: none.
     """
     return "\n".join(_card(row, pictures.get(str(row["case_id"]))) for _, row in cases.iterrows())
 

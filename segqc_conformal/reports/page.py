@@ -6,12 +6,13 @@ import base64
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from segqc_conformal.canonical_json import sha256_hex
+from segqc_conformal.replaced_file import replaced_at_once
 from segqc_conformal.reports.page_style import STYLE
 
 __all__ = [
@@ -25,7 +26,7 @@ __all__ = [
     "percent",
     "picture",
     "table",
-    "write_text",
+    "write_page",
 ]
 
 # the browser itself refuses every request that leaves the page
@@ -186,11 +187,12 @@ def number(value: float | None, digits: int = 2) -> str:
     return f"{value:.{digits}f}".replace("-", "−")
 
 
-def write_text(path: str | Path, text: str) -> Path:
-    """Write a text file at once, so that a reader never sees half of it."""
+def write_page(
+    path: str | Path, title: str, subtitle: str, sections: Sequence[Section], now: datetime | None
+) -> Path:
+    """Write `html_page` at once, so that a reader never sees half of it; no `now`: this moment."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    with replaced_at_once(path) as temporary:
+        page = html_page(title, subtitle, sections, now or datetime.now(UTC))
+        temporary.write_text(page, encoding="utf-8")
     return path

@@ -39,6 +39,10 @@ class Picture:
         Height and width of a pixel.
     largest_uncertainty : float
         The brightest value of the heat scale: the largest of the whole case.
+
+    Notes
+    -----
+    Guarantee: none.
     """
 
     image: NDArray[Any]

@@ -51,6 +51,10 @@ def predicted_against_true(rows: pd.DataFrame, dice_threshold: float) -> Any:
     Returns
     -------
     plotly Figure
+
+    Notes
+    -----
+    Guarantee: none.
     """
     from plotly import graph_objects as go
 
@@ -122,6 +126,10 @@ def risk_against_coverage(rows: pd.DataFrame, certificate: AcceptCertificate) ->
     Returns
     -------
     plotly Figure
+
+    Notes
+    -----
+    Guarantee: none; the curve is a description of these cases.
     """
     from plotly import graph_objects as go
 

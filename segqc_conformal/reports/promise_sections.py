@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from html import escape
 
+import pandas as pd
+
+from segqc_conformal.certificate import StructureCertificate
 from segqc_conformal.gate import CalibratedGate
 from segqc_conformal.reports.page import Section, notice, number, paragraph, percent, table
 from segqc_conformal.reports.shown_cases import ShownCases, structures_in_order
+from segqc_conformal.whole_case import WHOLE_CASE
 
 __all__ = ["display_name", "key_numbers", "limits", "promises"]
 
@@ -19,7 +23,7 @@ def display_name(structure: str) -> str:
     >>> display_name("whole_case"), display_name("anterior")
     ('Whole case', 'anterior')
     """
-    return "Whole case" if structure == "whole_case" else structure
+    return "Whole case" if structure == WHOLE_CASE else structure
 
 
 def promises(gate: CalibratedGate) -> Section:
@@ -77,27 +81,10 @@ def limits(gate: CalibratedGate) -> Section:
 def key_numbers(gate: CalibratedGate, cases: ShownCases) -> Section:
     """Return the numbers of each certificate in one table."""
     whose = "evaluation" if cases.evaluated else "calibration"
-    rows = []
-    for name in structures_in_order(gate):
-        entry, shown = gate.certificate.structures[name], cases.of(name)
-        accepted = shown[shown["accept"]]
-        bad = int((accepted["dice"] <= entry.accept.dice_threshold).sum())
-        rows.append(
-            (
-                display_name(name),
-                entry.accept.patients,
-                "none: [0, 1]"
-                if entry.interval.quantile is None
-                else number(entry.interval.quantile),
-                number((shown["dice_high"] - shown["dice_low"]).mean()),
-                "none" if entry.accept.threshold is None else number(entry.accept.threshold),
-                percent(shown["accept"].mean()),
-                f"{bad} of {len(accepted)}",
-                "unknown" if entry.certify_chance is None else percent(entry.certify_chance),
-                _needed(entry.accept.patients_needed),
-                entry.patients_empty,
-            )
-        )
+    rows = [
+        (display_name(name), *_key_numbers_of(gate.certificate.structures[name], cases.of(name)))
+        for name in structures_in_order(gate)
+    ]
     head = (
         "structure",
         "calibration patients",
@@ -107,7 +94,7 @@ def key_numbers(gate: CalibratedGate, cases: ShownCases) -> Section:
         "share accepted",
         "bad among accepted",
         "P(certify)",
-        "more patients needed",
+        "fresh patients needed",
         "empty predictions",
     )
     explain = paragraph(
@@ -119,6 +106,23 @@ def key_numbers(gate: CalibratedGate, cases: ShownCases) -> Section:
         "note",
     )
     return Section("Key numbers", table(head, rows) + explain)
+
+
+def _key_numbers_of(entry: StructureCertificate, shown: pd.DataFrame) -> tuple[object, ...]:
+    accepted = shown[shown["accept"]]
+    bad = int((accepted["dice"] <= entry.accept.dice_threshold).sum())
+    quantile, threshold = entry.interval.quantile, entry.accept.threshold
+    return (
+        entry.accept.patients,
+        "none: [0, 1]" if quantile is None else number(quantile),
+        number((shown["dice_high"] - shown["dice_low"]).mean()),
+        "none" if threshold is None else number(threshold),
+        percent(shown["accept"].mean()),
+        f"{bad} of {len(accepted)}",
+        "unknown" if entry.certify_chance is None else percent(entry.certify_chance),
+        _needed(entry.accept.patients_needed),
+        entry.patients_empty,
+    )
 
 
 def _needed(patients: int | None) -> str:

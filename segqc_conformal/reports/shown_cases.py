@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from segqc_conformal.errors import InputError
-from segqc_conformal.gate import CalibratedGate
+from segqc_conformal.gate import CalibratedGate, decided
 from segqc_conformal.patients import first_case_of_each_patient
+from segqc_conformal.whole_case import WHOLE_CASE, worst_dice
 
 __all__ = ["ShownCases", "shown_cases", "structures_in_order"]
 
@@ -38,6 +38,10 @@ class ShownCases:
         reason, dice`` and ``covered``; one row per case and structure, one case per patient.
     evaluated : bool
         True: they neither fitted nor calibrated. False: they are the calibration cases.
+
+    Notes
+    -----
+    Guarantee: none.
     """
 
     rows: pd.DataFrame
@@ -111,41 +115,23 @@ def shown_cases(gate: CalibratedGate, evaluation: pd.DataFrame | None = None) ->
 
 
 def _with_whole_case_dice(rows: pd.DataFrame) -> pd.Series:
-    whole = rows["structure"] == "whole_case"
-    by_case = rows[~whole].groupby("case_id")["dice"]
-    # unknown if one structure's is
-    worst = by_case.min().where(by_case.count() == by_case.size())
-    return rows["dice"].fillna(rows["case_id"].map(worst).where(whole))
+    whole = rows["structure"] == WHOLE_CASE
+    return rows["dice"].fillna(rows["case_id"].map(worst_dice(rows[~whole])).where(whole))
 
 
 def structures_in_order(gate: CalibratedGate) -> list[str]:
     """Return the names of the certificates, the whole case first: it decides for the case."""
     names = list(gate.certificate.structures)
-    return sorted(names, key=lambda name: (name != "whole_case", names.index(name)))
+    return sorted(names, key=lambda name: (name != WHOLE_CASE, names.index(name)))
 
 
 def _calibration_rows(gate: CalibratedGate) -> pd.DataFrame:
     profile = gate.profile[gate.profile["role"] == "calibration"]
-    parts = []
-    for name, certificate in gate.certificate.structures.items():
-        rows = profile[profile["structure"] == name]
-        known = rows["predicted_dice"].notna()
-        low, high = certificate.interval.interval(
-            rows.loc[known, "predicted_dice"], rows.loc[known, "scale"]
-        )
-        accept = certificate.accept.accept(rows["accept_score"])
-        bounds = pd.DataFrame({"dice_low": low, "dice_high": high}, index=rows.index[known])
-        refused = "cannot_certify" if certificate.accept.threshold is None else "below_threshold"
-        reason = np.where(known, refused, "empty_prediction")
-        parts.append(
-            rows.join(bounds)
-            .fillna({"dice_low": 0.0, "dice_high": 1.0})
-            .assign(
-                case_id=[f"calibration case {case}" for case in rows["case"]],
-                accept=accept,
-                reason=np.where(accept, "certified", reason),
-            )[list(COLUMNS)]
-        )
+    profile = profile.assign(case_id="calibration case " + profile["case"].astype(str))
+    parts = [
+        decided(profile[profile["structure"] == name], certificate)[list(COLUMNS)]
+        for name, certificate in gate.certificate.structures.items()
+    ]
     return pd.concat(parts, ignore_index=True)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from html import escape
 from pathlib import Path
 
@@ -14,16 +14,16 @@ from segqc_conformal.errors import FileFormatError, InputError
 from segqc_conformal.features.table import write_table
 from segqc_conformal.reports.page import (
     Section,
-    html_page,
     number,
     paragraph,
     percent,
     picture,
     table,
-    write_text,
+    write_page,
 )
 from segqc_conformal.reports.picture import Picture
 from segqc_conformal.reports.reasons import reason_in_words
+from segqc_conformal.whole_case import WHOLE_CASE
 
 __all__ = ["work_list", "write_work_list"]
 
@@ -80,7 +80,7 @@ def work_list(verdicts: pd.DataFrame) -> pd.DataFrame:
         raise InputError(
             "a verdict table", f"no columns {missing}", "give what gate.judge returned"
         )
-    whole = verdicts["structure"] == "whole_case"
+    whole = verdicts["structure"] == WHOLE_CASE
     has_whole = verdicts["case_id"].isin(verdicts.loc[whole, "case_id"])
     parts = verdicts[~whole & ~verdicts["accept"]].sort_values("accept_score", kind="stable")
     doubtful = parts.groupby("case_id")["structure"].agg(", ".join)
@@ -131,6 +131,10 @@ def write_work_list(
         If a column is missing.
     FileFormatError
         For another suffix.
+
+    Notes
+    -----
+    Guarantee: every referred case is on the list.
     """
     path, listed = Path(path), work_list(verdicts)
     if path.suffix in (".csv", ".parquet"):
@@ -148,9 +152,7 @@ def write_work_list(
     sections = [Section("Referred cases", text + _listed(listed))]
     if pictures:
         sections.append(Section("Pictures", _shown(listed, pictures)))
-    return write_text(
-        path, html_page("Work list", "Masks to look at", sections, now or datetime.now(UTC))
-    )
+    return write_page(path, "Work list", "Masks to look at", sections, now)
 
 
 def _listed(listed: pd.DataFrame) -> str:

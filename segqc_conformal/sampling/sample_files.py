@@ -12,7 +12,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from segqc_conformal.errors import FileFormatError, SegqcError
+from segqc_conformal.errors import FileFormatError, SegqcError, on_one_line
 
 __all__ = ["read_samples"]
 
@@ -72,7 +72,7 @@ def read_samples(path: Path, case_id: str | None = None) -> Iterator[NDArray[Any
     except Exception as error:
         raise FileFormatError(
             f"readable samples in {path.name}",
-            f"{type(error).__name__}: {' '.join(str(error).split())}",
+            on_one_line(error),
             "write the file again: it is truncated, corrupt or not what its name says",
             case_id,
         ) from error

@@ -49,6 +49,10 @@ def as_label_map(mask: ArrayLike | Tensor, device: torch.device) -> Tensor:
     InputError
         If the mask holds no integers.
 
+    Notes
+    -----
+    Guarantee: none.
+
     Examples
     --------
     >>> as_label_map(np.array([0, 2], dtype=np.uint16), torch.device("cpu")).tolist()

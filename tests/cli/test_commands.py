@@ -11,9 +11,10 @@ from segqc_conformal import quality_gate
 from segqc_conformal.case_log import CaseLog
 from segqc_conformal.cli.app import main
 from segqc_conformal.features.table import read_table, write_table
-from segqc_conformal.gate import VERDICT_COLUMNS, CalibratedGate
+from segqc_conformal.gate import CalibratedGate
 from segqc_conformal.patients import split_patients
 from segqc_conformal.quality.predictor import fit_quality
+from segqc_conformal.verdict_table import VERDICT_COLUMNS
 
 Cohort = Callable[..., pd.DataFrame]
 

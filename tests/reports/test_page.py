@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 from plotly import graph_objects
 
-from segqc_conformal.reports.page import Section, figure, html_page, notice, table, write_text
+from segqc_conformal.reports.page import Section, figure, html_page, notice, table, write_page
 
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 
@@ -32,9 +32,7 @@ def test_browser_refuses_what_the_page_would_fetch(tmp_path, chromium):
         "<script>document.addEventListener('securitypolicyviolation', e => {"
         "document.body.append('blocked by ' + e.effectiveDirective) })</script>"
     )
-    path = write_text(
-        tmp_path / "p.html", html_page("t", "s", [Section("x", listener + evil)], NOW)
-    )
+    path = write_page(tmp_path / "p.html", "t", "s", [Section("x", listener + evil)], NOW)
     dom = chromium(path, 1200)
     assert "blocked by img-src" in dom
     assert "blocked by connect-src" in dom
@@ -42,12 +40,5 @@ def test_browser_refuses_what_the_page_would_fetch(tmp_path, chromium):
 
 def test_wide_content_would_be_noticed(tmp_path, scroll_width):
     wide = '<div style="width:900px">wide</div>'
-    path = write_text(tmp_path / "p.html", html_page("t", "s", [Section("x", wide)], NOW))
+    path = write_page(tmp_path / "p.html", "t", "s", [Section("x", wide)], NOW)
     assert scroll_width(path, 400) > 400
-
-
-def test_writing_replaces_the_file_and_leaves_nothing_beside_it(tmp_path):
-    for text in ("one", "two"):
-        write_text(tmp_path / "new" / "r.html", text)
-    assert [entry.name for entry in (tmp_path / "new").iterdir()] == ["r.html"]
-    assert (tmp_path / "new" / "r.html").read_text() == "two"
