@@ -123,6 +123,12 @@ def start_watch(
             "take CalibratedGate.profile as it is",
         )
     # a case with a structure missing would put another quantity into the bag than new cases bring
+    if not (profile["role"] == "calibration").any():
+        raise InputError(
+            "a calibration with calibration patients, which new cases are compared with",
+            "none",
+            "calibrate with 40 labelled patients or more",
+        )
     structures = profile[profile["structure"] != WHOLE_CASE].groupby("case")["structure"].nunique()
     complete = structures.index[structures == structures.max()]
     profile = profile[profile["case"].isin(complete)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
@@ -17,13 +18,15 @@ __all__ = ["open_engine", "writing"]
 WAIT_FOR_LOCK_S = 30
 
 
-def open_engine(url: str) -> Engine:
+def open_engine(url: str, create: bool = True) -> Engine:
     """Open the database at `url`; tables that are missing are made.
 
     Parameters
     ----------
     url : str
         SQLAlchemy URL: ``sqlite:///folder/log.db`` or ``postgresql+psycopg://user@host/name``.
+    create : bool
+        False: an SQLite file that does not exist is refused instead of made.
 
     Returns
     -------
@@ -50,6 +53,10 @@ def open_engine(url: str) -> Engine:
             f"correct it, or install the driver it names ({error})",
         ) from error
     if engine.dialect.name == "sqlite":
+        if not create and not Path(engine.url.database or "").exists():
+            raise FileFormatError(
+                "an existing case log", url, "check the path; `segqc log add` makes a new one"
+            )
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     try:

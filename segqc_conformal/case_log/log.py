@@ -43,6 +43,8 @@ class CaseLog:
     ----------
     url : str
         SQLAlchemy URL: ``sqlite:///folder/log.db`` or ``postgresql+psycopg://user@host/name``.
+    create : bool
+        False: an SQLite file that does not exist is refused instead of made.
 
     Raises
     ------
@@ -68,8 +70,8 @@ class CaseLog:
     (('c1',), ('c1',))
     """
 
-    def __init__(self, url: str) -> None:
-        self._engine = open_engine(url)
+    def __init__(self, url: str, *, create: bool = True) -> None:
+        self._engine = open_engine(url, create)
 
     def __enter__(self) -> Self:
         """Return the log itself."""

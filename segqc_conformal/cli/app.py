@@ -21,7 +21,7 @@ from segqc_conformal.cli.recalibrate import recalibrate
 from segqc_conformal.cli.review import review
 from segqc_conformal.cli.rollback import rollback
 from segqc_conformal.cli.status import status
-from segqc_conformal.errors import SegqcError
+from segqc_conformal.errors import FileFormatError, SegqcError
 
 __all__ = ["app", "main"]
 
@@ -61,6 +61,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = stop.code
     except SegqcError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        code = 1
+    except OSError as error:
+        found = FileFormatError(
+            "paths that can be read and written", error, "check path, disk space and permissions"
+        )
+        print(f"{type(found).__name__}: {found}", file=sys.stderr)
         code = 1
     # wrong usage is 2 to the parser, but an error like any other to whoever schedules us
     sys.exit(1 if code == 2 else int(str(code or 0)))

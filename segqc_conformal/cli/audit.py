@@ -40,7 +40,7 @@ def next_cases(
     from segqc_conformal.features.table import write_table
 
     CalibrationFolder(calibration).history()
-    with CaseLog(log) as case_log:
+    with CaseLog(log, create=False) as case_log:
         drawn = case_log.draw_audits(rate, secret_seed, now=datetime.now(UTC))
         pending = case_log.pending_audits()
     if out is not None:
@@ -72,7 +72,7 @@ def add(
     if missing:
         raise InputError("columns case_id, structure, dice", list(table.columns), "add them")
     refused, added = [], 0
-    with CaseLog(log) as case_log:
+    with CaseLog(log, create=False) as case_log:
         for case_id, rows in table.groupby("case_id", sort=False):
             try:
                 dice = _answer(str(case_id), rows)

@@ -41,7 +41,7 @@ def calibrate(
     Example: segqc calibrate features.parquet --out calibration/
     """
     from segqc_conformal.cli.progress import StageBars
-    from segqc_conformal.cli.tables import print_certificates, print_frame
+    from segqc_conformal.cli.tables import print_certificates, print_data, print_frame
     from segqc_conformal.features.table import read_table
     from segqc_conformal.quality_gate import QualityGate
     from segqc_conformal.reports.calibration_report import write_report
@@ -70,6 +70,7 @@ def calibrate(
         return
     gate.save(out, by=by)
     print_certificates(gate)
+    print_data(gate)
     path = report or out.parent / f"{out.name}-report.html"
     print(f"version {gate.id[:12]} is in force in {out}; report: {write_report(path, gate)}")
 

@@ -74,8 +74,8 @@ def doctor(
 
     For example:
 
-      segqc doctor
-      segqc doctor images/ --masks masks/ --references labels/
+        segqc doctor
+        segqc doctor images/ --masks masks/ --references labels/
         --structures anterior=1,posterior=2 --model model.pt2
 
     Every image, mask and saved probability is read once. Exit code 1 if

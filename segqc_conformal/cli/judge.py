@@ -34,3 +34,9 @@ def judge(
     counts = verdicts.groupby(["structure", "reason"], sort=False).size().rename("cases")
     print_frame(counts.reset_index(), "Verdicts")
     print(f"{verdicts['case_id'].nunique()} cases, verdicts in {out}")
+    refused = verdicts.loc[verdicts["reason"].isin(["input_error", "unknown_group"]), "message"]
+    if len(refused):
+        commonest = refused.value_counts()
+        print(f"most frequent fault ({commonest.iloc[0]} rows): {commonest.index[0]}")
+    if len(refused) == len(verdicts) > 0:
+        raise typer.Exit(1)

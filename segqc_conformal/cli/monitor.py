@@ -43,7 +43,7 @@ def run(
 
     gate = CalibratedGate.load(calibration)
     now = datetime.now(UTC) if as_of is None else as_of.replace(tzinfo=as_of.tzinfo or UTC)
-    with CaseLog(log) as case_log:
+    with CaseLog(log, create=False) as case_log:
         result = run_monitors(
             case_log,
             gate.id,
@@ -68,5 +68,5 @@ def report(
     from segqc_conformal.gate import CalibratedGate
     from segqc_conformal.reports.logged_drift import write_logged_drift
 
-    with CaseLog(log) as case_log:
+    with CaseLog(log, create=False) as case_log:
         print(write_logged_drift(out, case_log, CalibratedGate.load(calibration)))

@@ -56,9 +56,9 @@ def plan(
 
     For example:
 
-      segqc plan
-      segqc plan --tolerated-error 0.05 --accepted-share 0.6
-      segqc plan --features pilot.parquet
+        segqc plan
+        segqc plan --tolerated-error 0.05 --accepted-share 0.6
+        segqc plan --features pilot.parquet
 
     All numbers count calibration patients, one case each. About as many again
     are needed to fit the quality predictor.

@@ -53,7 +53,7 @@ def recalibrate(
     if features is not None:
         table = read_table(features)
     else:
-        with CaseLog(str(log)) as case_log:
+        with CaseLog(str(log), create=False) as case_log:
             table = audits_since(case_log, str(since))
     gate = recalibrate_folder(calibration, table, by=by, reason=reason)
     print_certificates(gate)

@@ -10,8 +10,9 @@ from rich.console import Console
 from rich.table import Table
 
 from segqc_conformal.gate import CalibratedGate
+from segqc_conformal.quality_gate import SMALLEST_SPLIT
 
-__all__ = ["print_certificates", "print_frame"]
+__all__ = ["print_certificates", "print_data", "print_frame"]
 
 
 def print_frame(frame: pd.DataFrame, title: str) -> None:
@@ -40,6 +41,25 @@ def print_certificates(gate: CalibratedGate) -> None:
     for name, entry in gate.certificate.structures.items():
         console.print(f"{name}: {entry.interval.promise}", highlight=False)
         console.print(f"{name}: {entry.accept.promise}", highlight=False)
+
+
+def print_data(gate: CalibratedGate) -> None:
+    """Say how many patients there were, and what was left out and why."""
+    data = gate.certificate.data
+    console = Console()
+    if data["patients_calibration"] == 0:
+        console.print(
+            f"{data['patients_fit']} labelled patients all fit and none calibrates: without "
+            f"named fit patients it takes {SMALLEST_SPLIT}, of which half calibrate.",
+            highlight=False,
+        )
+    if data["cases_faulty"]:
+        case, fault = next(iter(data["faults"].items()))
+        console.print(
+            f"{data['cases_faulty']} cases have rows that were left out, for example {case}: "
+            f"{fault}",
+            highlight=False,
+        )
 
 
 def _cell(value: Any) -> str:

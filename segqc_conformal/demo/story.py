@@ -53,6 +53,16 @@ def sentences(result: DemoResult) -> list[str]:
         f"patients, drawn at random after the alarm: version {result.first.id[:12]} gave way to "
         f"{result.second.id[:12]}.",
         result.second.certificate.structures[WHOLE_CASE].accept.promise,
+        *_next_step(result),
+    ]
+
+
+def _next_step(result: DemoResult) -> list[str]:
+    if result.second.certificate.structures[WHOLE_CASE].accept.threshold is not None:
+        return []
+    return [
+        "So the new Dice intervals hold again, but a human looks at every mask until the model is "
+        "adapted to the new scanner: the gate fails closed."
     ]
 
 

@@ -167,6 +167,8 @@ def case_rows(
     1.0
     """
     uncertainty, mask, judged = accumulated
+    for name, labels in (("mask", case.mask), ("reference mask", case.reference)):
+        _refuse_foreign_labels(name, labels, structures, case.case_id)
     features = uncertainty.features(mask)
     rows = []
     for structure, label in structures.items():
@@ -180,6 +182,19 @@ def case_rows(
             }
         )
     return rows
+
+
+def _refuse_foreign_labels(
+    name: str, labels: NDArray[Any] | None, structures: Mapping[str, int], case_id: str
+) -> None:
+    found = set() if labels is None else set(np.unique(labels).tolist()) - {0}
+    if found and not found & set(structures.values()):
+        raise InputError(
+            f"a {name} with labels {sorted(structures.values())}",
+            f"labels {sorted(found)[:5]}",
+            "give the labels of this mask, or relabel it: Dice would be 0 throughout",
+            case_id,
+        )
 
 
 def failed_rows(

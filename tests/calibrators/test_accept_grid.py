@@ -1,6 +1,6 @@
 import numpy as np
 
-from segqc_conformal.calibrators import accept_grid
+from segqc_conformal.calibrators import AcceptThreshold, accept_grid
 
 
 def test_start_is_expected_to_accept_twice_the_fewest_patients() -> None:
@@ -22,3 +22,38 @@ def test_no_scores_or_no_patients_give_an_empty_grid() -> None:
     assert accept_grid([], 100).size == 0
     assert accept_grid([0.5], 0).size == 0
     assert accept_grid([-np.inf], 50).size == 0
+
+
+def world(n: int, floor: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Return scores and bad flags; the error never falls below `floor`, even at the top."""
+    score = rng.random(n)
+    risk = np.where(score > 0.3, floor, floor + 0.8 * (0.3 - score) / 0.3)
+    return score, rng.random(n) < risk
+
+
+def certified_and_violated(floor: float, labels: bool, draws: int) -> tuple[float, float]:
+    rng = np.random.default_rng(6)
+    settings = AcceptThreshold(tolerated_error=0.1, confidence=0.9)
+    new_score, new_bad = world(50_000, floor, rng)
+    certified = violated = 0
+    for _ in range(draws):
+        tuning, tuning_bad = world(160, floor, rng)
+        grid = accept_grid(tuning, 160, tuning_bad=tuning_bad if labels else None, size=20)
+        score, bad = world(160, floor, rng)
+        certificate = settings.calibrate(score, np.where(bad, 0.5, 0.9), grid)
+        if certificate.threshold is not None:
+            certified += 1
+            violated += new_bad[certificate.accept(new_score)].mean() > 0.1
+    return certified / draws, violated / draws
+
+
+def test_fit_labels_choose_a_start_that_gets_certified_where_errors_have_a_floor() -> None:
+    with_labels, _ = certified_and_violated(0.04, labels=True, draws=150)
+    without, _ = certified_and_violated(0.04, labels=False, draws=150)
+    assert with_labels > without + 0.15
+
+
+def test_a_start_chosen_by_fit_labels_keeps_the_promise() -> None:
+    # at floor .1 every threshold is at or beyond the tolerated error: each certificate violates
+    certified, _ = certified_and_violated(0.1, labels=True, draws=400)
+    assert certified <= 0.1 + 2 * np.sqrt(0.1 * 0.9 / 400)

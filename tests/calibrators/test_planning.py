@@ -7,6 +7,7 @@ from segqc_conformal.calibrators.planning import (
     calibration_size,
     certification_chance,
     largest_tolerable_bad,
+    likely_chance,
 )
 from segqc_conformal.errors import InputError
 
@@ -56,3 +57,11 @@ def test_counts_equal_a_loop_with_ties_and_minus_infinity() -> None:
     accepted, errors = accepted_and_bad(scores, bad, thresholds)
     for t, n, k in zip(thresholds, accepted, errors, strict=True):
         assert (n, k) == ((scores >= t).sum(), (bad & (scores >= t)).sum())
+
+
+def test_likely_chance_averages_over_what_few_patients_leave_open() -> None:
+    rng = np.random.default_rng(3)
+    errors = rng.beta(1.5, 39.5, 4000)  # posterior after 1 bad of 40
+    chances = [certification_chance(100, 0.5, float(error)) for error in errors]
+    assert likely_chance(100, 0.5, 40, 1) == pytest.approx(np.mean(chances), abs=0.03)
+    assert likely_chance(100, 0.5, 40, 0) < certification_chance(100, 0.5, 0.0)

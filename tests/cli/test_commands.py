@@ -332,6 +332,9 @@ def test_monitor_run_says_11_then_0_then_10_and_repeats_itself(
     segqc: Segqc, saved: CalibratedGate, cohort: Cohort
 ) -> None:
     run = ("monitor", "run", *MONITOR, "--as-of", "2026-11-23T08:00:00")
+    assert segqc(*run) == 1
+    assert "expected an existing case log" in segqc.err
+    CaseLog("sqlite:///log.db").close()
     assert segqc(*run) == 11
     assert strict_json(segqc.out)["status"] == "not_enough_evidence"
     assert segqc(*run, "--exit-zero") == 0
@@ -377,10 +380,15 @@ def test_audits_go_from_drawing_to_recalibration_and_back(
     assert f"{len(todo)} audits recorded, 0 refused" in segqc.out
     assert segqc("audit", "add", "answers.csv", *MONITOR) == 0
     who = ("--calibration", "calibration", "--by", "bob", "--reason", "new scanner")
-    assert segqc("recalibrate", "--log", "sqlite:///log.db", *who) == 0
+    log = ("--log", "sqlite:///log.db")
+    assert segqc("recalibrate", *log, *who) == 1
+    first = sorted(set(new["case_id"]) - set(todo["case_id"]))[0]
+    with CaseLog("sqlite:///log.db") as case_log:
+        drawn_before = (todo["sequence"].astype(int) < case_log.sequence_of(first)).sum()
+    assert segqc("recalibrate", *log, "--since", first, *who) == 0
     fresh = CalibratedGate.load("calibration")
     assert fresh.certificate.lineage["parent"] == saved.id
-    assert fresh.certificate.data["patients_calibration"] == len(todo)
+    assert fresh.certificate.data["patients_calibration"] == len(todo) - drawn_before
     assert segqc("status", "calibration") == 0
     for word in (fresh.id[:12], saved.id[:12], "bob", "new scanner", "recalibrate", "whole_case"):
         assert word in segqc.out
@@ -391,8 +399,47 @@ def test_audits_go_from_drawing_to_recalibration_and_back(
     assert segqc("rollback", *who, "--to", "nothing") == 1
     assert segqc("recalibrate", *who) == 1
     assert segqc("recalibrate", *who, "--features", "x", "--log", "y") == 1
-    assert segqc("recalibrate", "--log", "sqlite:///log.db", *who) == 1
+    assert segqc("recalibrate", *log, "--since", first, *who) == 1
     assert "CalibrationError" in segqc.err
+
+
+def test_recalibration_refuses_audits_that_are_no_random_sample(
+    segqc: Segqc, saved: CalibratedGate, cohort: Cohort
+) -> None:
+    new = cohort(60, 5000)
+    judged_and_logged(segqc, new.drop(columns="dice"))
+    draw = ("audit", "next", *MONITOR, "--rate", 0.9, "--secret-seed", 1, "--out", "todo.csv")
+    assert segqc(*draw) == 0
+    todo = read_table("todo.csv")["case_id"]
+    columns = ["case_id", "structure", "dice"]
+    write_table(new[new["case_id"].isin(todo[:-1])][columns], "answers.csv")
+    assert segqc("audit", "add", "answers.csv", *MONITOR) == 0
+    who = ("--calibration", "calibration", "--by", "bob", "--reason", "new scanner")
+    again = ("recalibrate", "--log", "sqlite:///log.db", "--since", new["case_id"].iloc[0], *who)
+    assert segqc(*again) == 1
+    assert "received 1 unanswered" in segqc.err
+    write_table(new[new["case_id"] == todo.iloc[-1]][columns], "last.csv")
+    assert segqc("audit", "add", "last.csv", *MONITOR, "--reference-kind", "edited") == 0
+    assert segqc(*again) == 1
+    assert "edited from ours" in segqc.err
+
+
+def test_a_path_that_cannot_be_written_is_an_error_without_a_traceback(
+    segqc: Segqc, saved: CalibratedGate, cohort: Cohort
+) -> None:
+    write_table(cohort(5, 5000), "new.parquet")
+    assert segqc("judge", "calibration", "new.parquet", "--out", "new.parquet/v.parquet") == 1
+    assert "FileFormatError: expected paths that can be read and written" in segqc.err
+
+
+def test_judging_with_the_wrong_gate_says_why_and_exits_1(
+    segqc: Segqc, saved: CalibratedGate, cohort: Cohort
+) -> None:
+    write_table(cohort(5, 5000).assign(model_id="another"), "new.parquet")
+    assert segqc("judge", "calibration", "new.parquet", "--out", "v.parquet") == 1
+    assert "most frequent fault" in segqc.out
+    assert "expected model_id m; received another" in segqc.out
+    assert (read_table("v.parquet")["reason"] == "input_error").all()
 
 
 @pytest.mark.parametrize(

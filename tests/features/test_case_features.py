@@ -90,3 +90,12 @@ def test_failed_rows_have_the_columns_of_good_rows():
     bad = failed_rows(case(), "why", STRUCTURES, identity)
     assert [list(row) for row in bad] == [list(row) for row in good]
     assert {row["failed"] for row in bad} == {"why"}
+
+
+@pytest.mark.parametrize("name", ["mask", "reference"])
+def test_labels_that_are_no_structure_are_refused_instead_of_dice_0(name: str) -> None:
+    model = Predictor(lambda x: x, activation="sigmoid", model_id="identity")
+    case = Case(np.array([-4.0, 4.0]), case_id="c17", patient_id="p9", **{name: np.array([0, 255])})
+    accumulated = accumulate_case(case, model, SinglePass(), {"lesion": 1})
+    with pytest.raises(InputError, match=r"c17: expected a .*mask with labels \[1\].*\[255\]"):
+        case_rows(case, accumulated, {"lesion": 1}, row_identity(model, SinglePass()))

@@ -67,5 +67,19 @@ def test_a_profile_without_roles_or_calibration_cases_is_refused() -> None:
     rows = pd.DataFrame({"case": [1], "structure": "a", "accept_score": [0.5], "site": "A"})
     with pytest.raises(InputError, match="columns role"):
         start_watch(rows, seed=1)
-    with pytest.raises(InputError, match="start values of one case"):
+    with pytest.raises(InputError, match="a calibration with calibration patients"):
         start_watch(rows.assign(role="fit"), seed=1)
+
+
+def test_a_calibration_case_without_every_structure_enters_no_bag() -> None:
+    rows = pd.DataFrame(
+        {
+            "role": ["fit"] * 3 + ["calibration"] * 4,
+            "case": [0, 0, 0, 1, 1, 1, 2],
+            "structure": ["a", "b", "whole_case", "a", "b", "whole_case", "a"],
+            "site": "A",
+            "accept_score": [2.0, 1.0, 1.0, 2.5, 1.5, 1.5, 9.0],
+        }
+    )
+    whole = start_watch(rows, seed=1)
+    assert whole.to_json() == start_watch(rows[rows["case"] < 2], seed=1).to_json()
