@@ -1,8 +1,10 @@
 # Two commands for everyone: `make demo` and `make test`. Both install by themselves into .venv.
 #   PYTHON=python3.12        another interpreter, 3.11 or newer
 #   PIP_ARGS="..."           passed on to pip, for example an index with CPU wheels of torch
+#   PYTEST_ARGS="-n 0 -x"    passed on to pytest instead of two processes
 PYTHON ?= python3
 PIP_ARGS ?=
+PYTEST_ARGS ?= -n 2
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
