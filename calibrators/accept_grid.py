@@ -13,7 +13,7 @@ from segqc_conformal.calibrators.planning import likely_chance
 __all__ = ["accept_grid"]
 
 STARTS = 4  # every fourth threshold is tried as the start
-NEARLY = 0.98
+NEARLY = 0.7
 
 
 def accept_grid(
@@ -39,8 +39,9 @@ def accept_grid(
     tolerated_error, confidence : float
         alpha and 1 - delta of the accept promise.
     tuning_bad : array_like of bool, shape (patients,), optional
-        Which of these patients have a bad mask. The start is then the threshold that most likely
-        gets certified; None: the strictest that `start_factor` allows.
+        Which of these patients have a bad mask. The start is then the strictest threshold whose
+        chance of a certificate is 0.7 of the best one's; None: the strictest that `start_factor`
+        allows.
     start_factor : float
         The first threshold is expected to accept at least
         ``start_factor * ln(delta) / ln(1 - alpha)`` calibration patients.
@@ -79,7 +80,8 @@ def accept_grid(
         _chance(scores, bad, threshold, calibration_patients, tolerated_error, confidence)
         for threshold in thresholds[::STARTS]
     ]
-    # the strictest of the nearly best: looser thresholds are reached from it, not the other way
+    # looser thresholds are reached from a strict start, not the other way round; and few patients
+    # tell chances apart only where these differ much
     best = int(np.flatnonzero(np.asarray(chances) >= NEARLY * max(chances))[0]) * STARTS
     start_share = max(strictest, float((scores >= thresholds[best]).mean()))
     return _thresholds(scores, min(start_share, loosest_share), loosest_share, size)

@@ -41,10 +41,10 @@ def demo(
         bars.update("report", 1, 1)
     console = Console(width=None)
     table = Table(
-        *HEAD,
-        box=SIMPLE_HEAD,
-        title="The whole case: Dice of its worst structure, and may it pass?",
+        box=SIMPLE_HEAD, title="The whole case: Dice of its worst structure, and may it pass?"
     )
+    for column in HEAD:
+        table.add_column(column, no_wrap=column == HEAD[0])
     for row in period_rows(result):
         table.add_row(*row)
     console.print(table)
