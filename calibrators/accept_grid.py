@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from segqc_conformal.calibrators.checks import check_open_unit, delta_of
-from segqc_conformal.calibrators.planning import likely_chance
+from segqc_conformal.calibrators.planning import accepted_and_bad, likely_chance
 
-__all__ = ["accept_grid"]
+__all__ = ["accept_grid", "start_chances"]
 
 STARTS = 4  # every fourth threshold is tried as the start
 NEARLY = 0.7
@@ -76,13 +76,12 @@ def accept_grid(
     if tuning_bad is None or thresholds.size == 0:
         return thresholds
     bad = np.asarray(tuning_bad, dtype=bool)
-    chances = [
-        _chance(scores, bad, threshold, calibration_patients, tolerated_error, confidence)
-        for threshold in thresholds[::STARTS]
-    ]
+    chances = start_chances(
+        scores, bad, thresholds[::STARTS], calibration_patients, tolerated_error, confidence
+    )
     # looser thresholds are reached from a strict start, not the other way round; and few patients
     # tell chances apart only where these differ much
-    best = int(np.flatnonzero(np.asarray(chances) >= NEARLY * max(chances))[0]) * STARTS
+    best = int(np.flatnonzero(chances >= NEARLY * chances.max())[0]) * STARTS
     start_share = max(strictest, float((scores >= thresholds[best]).mean()))
     return _thresholds(scores, min(start_share, loosest_share), loosest_share, size)
 
@@ -95,20 +94,41 @@ def _thresholds(
     return np.asarray(np.unique(thresholds[np.isfinite(thresholds)])[::-1])
 
 
-def _chance(
+def start_chances(
     scores: NDArray[np.float64],
     bad: NDArray[np.bool_],
-    threshold: float,
+    starts: NDArray[np.float64],
     patients: int,
     tolerated_error: float,
     confidence: float,
-) -> float:
-    accepted = scores >= threshold
-    return likely_chance(
-        patients,
-        float(accepted.mean()),
-        int(accepted.sum()),
-        int((accepted & bad).sum()),
-        tolerated_error,
-        confidence,
+) -> NDArray[np.float64]:
+    """Return, for each start of the sequence, the chance that it leads to a certificate.
+
+    The sequence certifies if and only if its first test passes.
+
+    Parameters
+    ----------
+    scores, bad : ndarray, shape (tuning patients,)
+        Of patients that do not calibrate.
+    starts : ndarray of float
+    patients : int
+        Number of calibration patients to come.
+    tolerated_error, confidence : float
+
+    Notes
+    -----
+    Guarantee: none; a forecast from few patients.
+
+    Examples
+    --------
+    >>> scores, bad = np.linspace(0, 1, 50), np.zeros(50, bool)
+    >>> start_chances(scores, bad, np.array([0.0, 0.9]), 60, 0.1, 0.9).round(2).tolist()
+    [0.94, 0.0]
+    """
+    accepted, bad_accepted = accepted_and_bad(scores, bad, starts)
+    return np.array(
+        [
+            likely_chance(patients, n / scores.size, int(n), int(k), tolerated_error, confidence)
+            for n, k in zip(accepted, bad_accepted, strict=True)
+        ]
     )

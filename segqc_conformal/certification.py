@@ -11,9 +11,8 @@ import pandas as pd
 
 from segqc_conformal.adapters.skops_store import dump_models
 from segqc_conformal.calibrators.accept import AcceptThreshold
-from segqc_conformal.calibrators.accept_grid import accept_grid
+from segqc_conformal.calibrators.accept_grid import accept_grid, start_chances
 from segqc_conformal.calibrators.interval import DiceInterval
-from segqc_conformal.calibrators.planning import likely_chance
 from segqc_conformal.canonical_json import sha256_hex
 from segqc_conformal.certificate import GateCertificate, StructureCertificate
 from segqc_conformal.errors import InputError
@@ -224,16 +223,12 @@ def _certify(
 def _certify_chance(settings: QualityGate, tuning: pd.DataFrame, grid: Any, patients: int) -> float:
     if grid.size == 0:
         return 0.0
-    # the sequence certifies if and only if its first test passes
-    accepted = tuning["accept_score"] >= grid[0]
-    bad = accepted & (tuning["dice"] <= settings.dice_threshold)
-    return likely_chance(
-        patients,
-        float(accepted.mean()),
-        int(accepted.sum()),
-        int(bad.sum()),
-        settings.tolerated_error,
-        settings.confidence,
+    scores, dice = tuning["accept_score"].to_numpy(), tuning["dice"].to_numpy()
+    bad = dice <= settings.dice_threshold
+    return float(
+        start_chances(
+            scores, bad, grid[:1], patients, settings.tolerated_error, settings.confidence
+        )[0]
     )
 
 
@@ -243,9 +238,9 @@ def likely_outcomes(
     """Resample scored fit patients of one structure to see what a calibration would bring."""
     rng = np.random.default_rng(settings.seed)
     scores, dice = tuning["accept_score"].to_numpy(), tuning["dice"].to_numpy()
+    bad = dice <= settings.dice_threshold
     outcomes = []
     for risk in tolerated_errors:
-        bad = dice <= settings.dice_threshold
         grid = accept_grid(scores, patients, risk, settings.confidence, tuning_bad=bad)
         accept = AcceptThreshold(settings.dice_threshold, risk, settings.confidence)
         shares = []
