@@ -25,6 +25,8 @@ lint: $(READY)
 	@$(BIN)/mypy
 
 benchmarks: $(READY)
+	@$(BIN)/python benchmarks/uncertainty.py --write
+	@$(BIN)/python benchmarks/features.py --write-docs
 	@$(BIN)/python benchmarks/hippocampus.py --write-docs
 
 $(READY): pyproject.toml constraints.txt

@@ -1,6 +1,6 @@
-"""What goes wrong with a scan: seeded degradations of a volume, from hardly visible to useless.
+"""What goes wrong with a scan: seeded degradations of an image, from hardly visible to useless.
 
-The reference mask stays that of the good scan: the patient did not change.
+The reference mask stays that of the good scan: the patient did not change. Any number of axes.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ def blur(image: Volume, strength: float, rng: np.random.Generator) -> Volume:
 
 def bias_field(image: Volume, strength: float, rng: np.random.Generator) -> Volume:
     """Smooth gain of the coil, from hardly visible to severe."""
-    coarse = rng.standard_normal((3, 3, 3))
+    coarse = rng.standard_normal((3,) * image.ndim)
     field = zoom(coarse, [n / 3 for n in image.shape], order=3, mode="nearest", grid_mode=True)
     return np.asarray(image * np.exp((0.15 + 0.6 * strength) * field / field.std()))
 
 
 def ghosting(image: Volume, strength: float, rng: np.random.Generator) -> Volume:
     """Motion during part of the k-space lines: ghosts along a random axis."""
-    axis = int(rng.integers(3))
+    axis = int(rng.integers(image.ndim))
     lines = np.moveaxis(np.fft.fft(image, axis=axis), axis, -1)
     moved = rng.random(lines.shape[-1]) < 0.1 + 0.4 * strength
     moved[0] = False  # the mean signal is not a matter of motion
@@ -45,10 +45,10 @@ def ghosting(image: Volume, strength: float, rng: np.random.Generator) -> Volume
 
 
 def low_resolution(image: Volume, strength: float, rng: np.random.Generator) -> Volume:
-    """Thick slices along a random axis, 2 to 8 mm, interpolated back to the grid."""
-    axis = int(rng.integers(3))
+    """Thick slices along a random axis, 2 to 8 voxels, interpolated back to the grid."""
+    axis = int(rng.integers(image.ndim))
     thickness = 2.0 + 6.0 * strength
-    sigma, factor = [0.0] * 3, [1.0] * 3
+    sigma, factor = [0.0] * image.ndim, [1.0] * image.ndim
     sigma[axis] = thickness / 2.355  # full width at half maximum = slice thickness
     slices = max(2, round(image.shape[axis] / thickness))
     factor[axis] = slices / image.shape[axis]
@@ -59,7 +59,7 @@ def low_resolution(image: Volume, strength: float, rng: np.random.Generator) -> 
 
 def lost_field_of_view(image: Volume, strength: float, rng: np.random.Generator) -> Volume:
     """A slab at a random side was not scanned: 10 to 40 % of the volume is zero."""
-    axis = int(rng.integers(3))
+    axis = int(rng.integers(image.ndim))
     out = np.moveaxis(image.copy(), axis, 0)
     lost = round((0.1 + 0.3 * strength) * len(out))
     out[slice(0, lost) if rng.random() < 0.5 else slice(len(out) - lost, None)] = 0.0
@@ -83,6 +83,7 @@ KNOWN: dict[str, Degradation] = {
     "low_resolution": low_resolution,
     "lost_field_of_view": lost_field_of_view,
 }
+OF_MICROSCOPY = ("noise", "blur", "bias_field", "low_resolution", "lost_field_of_view")
 
 
 def degrade(image: Volume, seed: int) -> tuple[Volume, str, float]:
@@ -97,6 +98,21 @@ def degrade(image: Volume, seed: int) -> tuple[Volume, str, float]:
     kind = str(rng.choice(list(KNOWN)))
     strength = float(rng.beta(0.9, 1.3))
     return KNOWN[kind](image, strength, rng).astype(np.float32), kind, strength
+
+
+def degrade_tile(tile: Volume, seed: int) -> tuple[Volume, str, float]:
+    """Degrade a microscopy tile ``(channels, height, width)``: one fault, the same in each channel.
+
+    Returns
+    -------
+    (tile, kind, strength)
+        As `degrade`; motion ghosts are a fault of MR alone and never drawn.
+    """
+    rng = np.random.default_rng(seed)
+    kind = str(rng.choice(OF_MICROSCOPY))
+    strength = float(rng.beta(0.9, 1.3))
+    channels = [KNOWN[kind](one, strength, np.random.default_rng([seed, 1])) for one in tile]
+    return np.stack(channels).astype(np.float32), kind, strength
 
 
 def change_contrast(image: Volume, seed: int) -> Volume:

@@ -23,10 +23,11 @@ from typing import Any
 
 import pandas as pd
 from hippocampus_cases import features, held_out_patients, image_folders, members
-from hippocampus_page import benchmark_page
+from hippocampus_page import section
 from hippocampus_splits import SIZES, SplitResult, measure_split
 from hippocampus_summary import summary
 from joblib import Parallel, delayed
+from page import write_page
 
 from segqc_conformal import DeepEnsemble
 
@@ -110,17 +111,13 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "hippocampus.json")
     parser.add_argument("--write-docs", action="store_true", help="write docs/benchmarks.md")
-    parser.add_argument("--page-only", action="store_true", help="from the saved figures")
     options = parser.parse_args()
-    if not options.page_only:
-        table = feature_table(options.processes)
-        run(table, options.splits, options.processes, options.out)
-    page = benchmark_page(json.loads(options.out.read_text()))
-    if options.write_docs or options.page_only:
-        (ROOT / "docs").mkdir(exist_ok=True)
-        (ROOT / "docs" / "benchmarks.md").write_text(page)
+    table = feature_table(options.processes)
+    run(table, options.splits, options.processes, options.out)
+    if options.write_docs:
+        write_page()
     else:
-        print(page)
+        print(section(json.loads(options.out.read_text())))
 
 
 if __name__ == "__main__":

@@ -33,6 +33,12 @@ TRAINED_ON = """
 222 245 250 261 265 299 308 314 335 343 349 351 359 361 363 367 389
 """.split()  # cases that the five models have seen: never calibrate or test on these
 
+FINAL_TEST = """
+006 015 017 020 023 026 033 035 037 044 049 065 074 088 098 099 102 124 143 146 156 164 169 171
+173 176 180 226 227 229 231 232 253 276 279 282 286 296 298 301 318 319 320 328 329 333 337 338
+341 345 352 360 366 370 373 375 381 385 386 393
+""".split()  # 60 of the other 220 cases: final figures may use them, choosing by them may not
+
 
 def data_folder() -> Path:
     """Return the folder that SEGQC_DATA names."""
@@ -70,6 +76,12 @@ def held_out_patients(images: Path) -> list[str]:
     names = {file.name.split(".")[0] for file in images.glob("hippocampus_*.nii.gz")}
     trained_on = {f"hippocampus_{number}" for number in TRAINED_ON}
     return sorted(names - trained_on, key=lambda name: stable_hash(0, name))
+
+
+def pool_patients(images: Path) -> list[str]:
+    """Return the 160 held-out patients by whose figures features and methods may be chosen."""
+    final = {f"hippocampus_{number}" for number in FINAL_TEST}
+    return [patient for patient in held_out_patients(images) if patient not in final]
 
 
 def load_case(patient: str, version: str, images: Path, labels: Path) -> sq.Case:

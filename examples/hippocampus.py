@@ -115,7 +115,9 @@ def pictures(
         case = load_case(patient, version, *image_folders())
         verdict = judge(case)
         if verdict.mask is not None:
-            out[case_id] = mid_slice(case, verdict.mask, verdict.maps()["predictive_entropy"])
+            out[case_id] = mid_slice(
+                case, verdict.mask, verdict.maps(["predictive_entropy"])["predictive_entropy"]
+            )
     return out
 
 

@@ -1,8 +1,8 @@
 """Around a deployed segmentation model: what its masks are worth.
 
 The walk, one stage after the other: image -> samples (`sampling`) -> maps (`uncertainty`) ->
-features (`features`) -> quality (`quality`) -> promise (`calibrators`) -> verdict (`gate`) ->
-record (`case_log`) -> alarm (`monitors`) -> new promise (`recalibration`).
+features (`measures`, `features`) -> quality (`quality`) -> promise (`calibrators`) ->
+verdict (`gate`) -> record (`case_log`) -> alarm (`monitors`) -> new promise (`recalibration`).
 """
 
 from importlib import import_module
@@ -23,16 +23,21 @@ if TYPE_CHECKING:
     )
     from segqc_conformal.features.case_files import CaseFiles
     from segqc_conformal.features.extract import extract_features
+    from segqc_conformal.features.saved_maps import save_maps
     from segqc_conformal.features.table import read_table, write_table
     from segqc_conformal.gate import CalibratedGate
     from segqc_conformal.judged_model import JudgedModel, Verdict
+    from segqc_conformal.measures.schema import FeatureSchema
     from segqc_conformal.quality_gate import QualityGate
     from segqc_conformal.recalibration import recalibrate, rollback, status
     from segqc_conformal.sampling.deep_ensemble import DeepEnsemble
+    from segqc_conformal.sampling.drop_weights import DropWeights
+    from segqc_conformal.sampling.evidential import Evidential
     from segqc_conformal.sampling.mc_dropout import MCDropout
     from segqc_conformal.sampling.predictor import Predictor
     from segqc_conformal.sampling.single_pass import SinglePass
     from segqc_conformal.sampling.stored_samples import StoredSamples
+    from segqc_conformal.sampling.tta import TestTimeAugmentation
     from segqc_conformal.uncertainty.accumulator import UncertaintyAccumulator
 
 _HOME = {
@@ -42,6 +47,9 @@ _HOME = {
     "CaseFiles": "features.case_files",
     "CaseLog": "case_log",
     "DeepEnsemble": "sampling.deep_ensemble",
+    "DropWeights": "sampling.drop_weights",
+    "Evidential": "sampling.evidential",
+    "FeatureSchema": "measures.schema",
     "FileFormatError": "errors",
     "GeometryError": "errors",
     "IdentityError": "errors",
@@ -55,12 +63,14 @@ _HOME = {
     "SinglePass": "sampling.single_pass",
     "StoredSamples": "sampling.stored_samples",
     "TamperedError": "errors",
+    "TestTimeAugmentation": "sampling.tta",
     "UncertaintyAccumulator": "uncertainty.accumulator",
     "Verdict": "judged_model",
     "extract_features": "features.extract",
     "read_table": "features.table",
     "recalibrate": "recalibration",
     "rollback": "recalibration",
+    "save_maps": "features.saved_maps",
     "status": "recalibration",
     "write_table": "features.table",
 }
@@ -72,6 +82,9 @@ __all__ = [
     "CaseFiles",
     "CaseLog",
     "DeepEnsemble",
+    "DropWeights",
+    "Evidential",
+    "FeatureSchema",
     "FileFormatError",
     "GeometryError",
     "IdentityError",
@@ -85,12 +98,14 @@ __all__ = [
     "SinglePass",
     "StoredSamples",
     "TamperedError",
+    "TestTimeAugmentation",
     "UncertaintyAccumulator",
     "Verdict",
     "extract_features",
     "read_table",
     "recalibrate",
     "rollback",
+    "save_maps",
     "status",
     "write_table",
 ]

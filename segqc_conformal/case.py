@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from segqc_conformal.errors import GeometryError, InputError
 from segqc_conformal.whole_case import WHOLE_CASE
 
-__all__ = ["Case", "check_structures"]
+__all__ = ["Case", "check_structures", "in_structure"]
 
 
 def check_structures(structures: Mapping[str, int]) -> dict[str, int]:
@@ -36,6 +36,32 @@ def check_structures(structures: Mapping[str, int]) -> dict[str, int]:
     return dict(structures)
 
 
+def in_structure(mask: NDArray[Any], label: int, spatial_axes: int) -> NDArray[np.bool_]:
+    """Return which voxels of a mask belong to a structure.
+
+    Parameters
+    ----------
+    mask : ndarray of int, shape ``(*spatial)`` or ``(regions, *spatial)``
+        A label map, or a stack of 0 and 1 in which label k is region k - 1.
+    label : int
+    spatial_axes : int
+
+    Examples
+    --------
+    >>> in_structure(np.array([0, 2, 1]), 2, 1).tolist()
+    [False, True, False]
+    >>> in_structure(np.array([[0, 1, 1], [0, 1, 0]]), 2, 1).tolist()
+    [False, True, False]
+    """
+    if mask.ndim == spatial_axes:
+        return np.asarray(mask == label)
+    if label > len(mask):
+        raise GeometryError(
+            f"a stack of at least {label} regions", f"{len(mask)}", "add the missing regions"
+        )
+    return np.asarray(mask[label - 1] != 0)
+
+
 @dataclass(frozen=True, eq=False)
 class Case:
     """One image to segment; it belongs to a patient and a site.
@@ -49,16 +75,22 @@ class Case:
         Identifiers, stored as given ("0012" stays "0012").
     site : str
         Scanner, hospital or group whose cases resemble each other.
-    mask : array_like of int, shape ``(*spatial)``, optional
-        The deployed mask (label map). None: the fused mask is judged.
-    reference : array_like of int, shape ``(*spatial)``, optional
-        The reference mask (label map), where an expert drew one.
+    mask : array_like of int, shape ``(*spatial)`` or ``(regions, *spatial)``, optional
+        The deployed mask: a label map, or a stack of 0 and 1 for overlapping regions (label k is
+        region k - 1). None: the fused mask is judged.
+    reference : array_like of int, shape as `mask`, optional
+        The reference mask, where an expert drew one.
     spacing_mm : tuple of float, optional
         Voxel size in mm along each spatial axis, > 0. None: unit spacing.
     time : datetime, optional
         When the image was acquired; it decides which case of a patient comes first.
     affine : array_like, shape (4, 4), optional
         Voxel-to-world matrix, kept for saving masks and maps.
+    region_map : array_like of int, shape ``(*spatial)``, optional
+        Regions for features of a schema with `regions`.
+    element_weights : array_like of float, shape ``(elements,)``, optional
+        For meshes and CAD faces: the weight (area) of each element, > 0. The image is then
+        ``(elements,)`` or ``(channels, elements)``.
 
     Raises
     ------
@@ -88,6 +120,8 @@ class Case:
     spacing_mm: tuple[float, ...] | None = None
     time: datetime | None = None
     affine: NDArray[Any] | None = None
+    region_map: NDArray[Any] | None = None
+    element_weights: NDArray[Any] | None = None
 
     def __post_init__(self) -> None:
         """Check everything once; inside the package a case is trusted."""
@@ -104,9 +138,13 @@ class Case:
                 "repair or exclude the image",
                 self.case_id,
             )
+        if self.element_weights is not None:
+            weights = np.asarray(self.element_weights, dtype=np.float64)
+            object.__setattr__(self, "element_weights", weights)
+            object.__setattr__(self, "spacing_mm", self.spacing_mm or (1.0,))
         if self.spacing_mm is not None:
             self._check_spacing(image.ndim)
-        for name in ("mask", "reference"):
+        for name in ("mask", "reference", "region_map"):
             labels = getattr(self, name)
             if labels is not None:
                 object.__setattr__(self, name, self._checked_labels(name, np.asarray(labels)))
@@ -130,7 +168,8 @@ class Case:
         object.__setattr__(self, "spacing_mm", spacing)
 
     def _checked_labels(self, name: str, labels: NDArray[Any]) -> NDArray[np.int64]:
-        if labels.shape != self.spatial_shape:
+        stack = labels.ndim > 1 and labels.shape[1:] == self.spatial_shape and name != "region_map"
+        if labels.shape != self.spatial_shape and not stack:
             raise GeometryError(
                 f"a {name} of the image's spatial shape {self.spatial_shape}",
                 labels.shape,
@@ -144,6 +183,13 @@ class Case:
                 f"a {name} of whole labels",
                 f"dtype {labels.dtype} with fractions or NaN",
                 "save label maps, not probabilities",
+                self.case_id,
+            )
+        if stack and not np.isin(whole, (0, 1)).all():
+            raise InputError(
+                f"a {name} of overlapping regions as a stack of 0 and 1",
+                f"labels {np.unique(whole)[:5].tolist()}",
+                "give one label map (*spatial), or one channel of 0 and 1 for each region",
                 self.case_id,
             )
         return whole

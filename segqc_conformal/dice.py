@@ -40,12 +40,18 @@ def dice_from_volumes(
     return np.asarray(np.divide(twice, total, out=both_empty, where=total > 0))
 
 
-def dice(mask: NDArray[np.bool_], reference: NDArray[np.bool_]) -> float:
+def dice(
+    mask: NDArray[np.bool_],
+    reference: NDArray[np.bool_],
+    weights: NDArray[np.float64] | None = None,
+) -> float:
     """Dice coefficient of two boolean masks on one grid.
 
     Parameters
     ----------
     mask, reference : ndarray of bool, shape ``(*spatial)``
+    weights : ndarray of float, shape ``(*spatial)``, optional
+        Size of each element, > 0; None: voxels of one size.
 
     Returns
     -------
@@ -65,6 +71,8 @@ def dice(mask: NDArray[np.bool_], reference: NDArray[np.bool_]) -> float:
     --------
     >>> dice(np.array([True, True, False]), np.array([True, False, False]))
     0.6666666666666666
+    >>> dice(np.array([True, False]), np.array([True, True]), np.array([3.0, 2.0]))
+    0.75
     """
     if mask.shape != reference.shape:
         raise GeometryError(
@@ -72,5 +80,8 @@ def dice(mask: NDArray[np.bool_], reference: NDArray[np.bool_]) -> float:
             reference.shape,
             "resample the reference mask to the grid of the image",
         )
-    overlap = np.count_nonzero(mask & reference)
-    return float(dice_from_volumes(overlap, np.count_nonzero(mask), np.count_nonzero(reference)))
+    sizes = [
+        np.count_nonzero(part) if weights is None else weights[part].sum()
+        for part in (mask & reference, mask, reference)
+    ]
+    return float(dice_from_volumes(*sizes))

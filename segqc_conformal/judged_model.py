@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from segqc_conformal.case import Case, check_structures
+from segqc_conformal.case import Case
 from segqc_conformal.errors import IdentityError
-from segqc_conformal.features.case_features import (
+from segqc_conformal.features.extractor import (
     AccumulatedCase,
+    FeatureExtractor,
     Postprocess,
-    accumulate_case,
-    case_rows,
-    failed_rows,
-    row_identity,
     why_failed,
 )
+from segqc_conformal.features.saved_maps import save_maps
 from segqc_conformal.gate import CalibratedGate
+from segqc_conformal.measures.schema import STANDARD, FeatureSchema
 from segqc_conformal.whole_case import WHOLE_CASE
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ class Verdict:
     rows: pd.DataFrame
     features: pd.DataFrame
     _accumulated: AccumulatedCase | None
+    _affine: NDArray[np.float64] | None = None
 
     @property
     def accept(self) -> bool:
@@ -77,14 +78,23 @@ class Verdict:
         whole = self.rows[self.rows["structure"] == WHOLE_CASE]
         return (whole if len(whole) else self.rows).iloc[0]
 
-    def maps(self) -> dict[str, NDArray[Any]]:
-        """Return the uncertainty maps, made on request; empty if the case failed.
+    def maps(self, names: Iterable[str] | None = None) -> dict[str, NDArray[Any]]:
+        """Return the uncertainty maps named (None: all held), made on request.
+
+        Empty if the case failed.
 
         Notes
         -----
         Guarantee: none; maps show where to look.
         """
-        return {} if self._accumulated is None else self._accumulated.uncertainty.maps()
+        return {} if self._accumulated is None else self._accumulated.uncertainty.maps(names)
+
+    def save_maps(self, folder: str | Path) -> list[Path]:
+        """Write the maps and the judged mask as NIfTI, as `save_maps` does; none if it failed."""
+        if self._accumulated is None:
+            return []
+        uncertainty, mask, _ = self._accumulated
+        return save_maps(uncertainty, folder, self._affine, mask)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +114,10 @@ class JudgedModel:
         ``label_map -> label_map``, applied to the fused mask where a case has no deployed mask.
     log : CaseLog, optional
         Where each verdict is recorded.
+    schema : FeatureSchema
+        Which features are measured, as in the calibration.
+    fast : bool
+        Use the compiled path of the ``[fast]`` extra; the values are the same.
 
     Raises
     ------
@@ -124,16 +138,19 @@ class JudgedModel:
     structures: Mapping[str, int]
     postprocess: Postprocess | None = None
     log: CaseLog | None = None
+    schema: FeatureSchema = STANDARD
+    fast: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a gate that was calibrated for something else, before the first patient."""
         expected = self.gate.certificate.identity
-        for column, value in row_identity(self.predictor, self.sampler).items():
+        extractor = self._extractor
+        for column, value in extractor.identity.items():
             if value != expected[column]:
                 raise IdentityError(
                     f"{column} {expected[column]}", value, "calibrate a gate for this model"
                 )
-        if set(check_structures(self.structures)) != set(self.gate.structures):
+        if set(extractor.structures) != set(self.gate.structures):
             raise IdentityError(
                 f"structures {sorted(self.gate.structures)}",
                 sorted(self.structures),
@@ -142,19 +159,26 @@ class JudgedModel:
 
     def __call__(self, case: Case) -> Verdict:
         """Judge one case, and record it where there is a log."""
-        identity = row_identity(self.predictor, self.sampler)
-        accumulated = None
+        extractor, accumulated = self._extractor, None
         try:
-            accumulated = accumulate_case(
-                case, self.predictor, self.sampler, self.structures, self.postprocess
-            )
-            rows = case_rows(case, accumulated, self.structures, identity)
+            accumulated = extractor.accumulate(case)
+            rows = extractor.rows(case, accumulated)
         except Exception as error:  # whatever a user's model raises concerns this case only
-            why = why_failed(case.case_id, error)
-            rows = failed_rows(case, why, self.structures, identity)
+            rows = extractor.failed_rows(case, why_failed(case.case_id, error))
         features = pd.DataFrame(rows)
         verdicts = self.gate.judge(features)
         if self.log is not None:
             self.log.add(verdicts, features, gate_patients=self.gate.patients)
         mask = None if accumulated is None else accumulated.mask
-        return Verdict(case.case_id, mask, verdicts, features, accumulated)
+        return Verdict(case.case_id, mask, verdicts, features, accumulated, case.affine)
+
+    @property
+    def _extractor(self) -> FeatureExtractor:
+        return FeatureExtractor(
+            self.predictor,
+            self.sampler,
+            self.structures,
+            self.postprocess,
+            self.schema,
+            self.fast,
+        )

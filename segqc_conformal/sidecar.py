@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
 import pandas as pd
 
-from segqc_conformal.canonical_json import canonical_json, sha256_hex
+from segqc_conformal.canonical_json import canonical_json
+from segqc_conformal.file_names import safe_file_name
 from segqc_conformal.replaced_file import replaced_at_once
 
 __all__ = ["write_sidecars"]
@@ -44,10 +44,7 @@ def write_sidecars(verdicts: pd.DataFrame, folder: str | Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for case_id, rows in verdicts.groupby("case_id", sort=False):
-        name = str(case_id)
-        if not re.fullmatch(r"[\w.-]{1,200}", name, re.ASCII):
-            name = sha256_hex(name.encode())[:16]
-        path = folder / f"{name}.segqc.json"
+        path = folder / f"{safe_file_name(str(case_id))}.segqc.json"
         # pandas writes NaN, NaT and infinities as null, which JSON can hold
         text = rows.drop(columns="case_id").to_json(orient="records", date_format="iso")
         content = {"case_id": str(case_id), "verdicts": json.loads(text)}

@@ -3,6 +3,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import nibabel
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,6 +19,7 @@ from segqc_conformal.errors import IdentityError, SamplingError
 from segqc_conformal.features.extract import extract_features
 from segqc_conformal.gate import CalibratedGate
 from segqc_conformal.judged_model import JudgedModel
+from segqc_conformal.measures.schema import FeatureSchema
 from segqc_conformal.quality_gate import QualityGate
 from segqc_conformal.sampling.deep_ensemble import DeepEnsemble
 from segqc_conformal.sampling.mc_dropout import MCDropout
@@ -109,6 +111,26 @@ def test_a_verdict_leaves_the_model_as_found_and_is_that_of_the_gate(kind: str) 
     assert verdict.mask is not None
     np.testing.assert_array_equal(verdict.mask, case(1000).mask)
     assert verdict.maps()["predictive_entropy"].shape == (8, 8)
+
+
+def test_maps_and_judged_mask_of_a_verdict_are_saved_with_the_images_affine(
+    single: tuple[Predictor, CalibratedGate], tmp_path: Path
+) -> None:
+    affine = np.diag([-1.0, -1.0, 3.0, 1.0])
+    judge = JudgedModel(single[0], SinglePass(), single[1], STRUCTURES)
+    verdict = judge(case(1000, affine=affine))
+    written = verdict.save_maps(tmp_path)
+    assert {"mask.nii.gz", "predictive_entropy.nii.gz"} <= {path.name for path in written}
+    mask = nibabel.load(tmp_path / "mask.nii.gz")
+    np.testing.assert_array_equal(mask.affine, affine)
+    np.testing.assert_array_equal(mask.get_fdata()[..., 0], verdict.mask)
+    failed = judge(Case(np.zeros((2, 8, 8)), "c1", "p1", spacing_mm=(1.0, 1.0)))
+    assert failed.save_maps(tmp_path / "none") == []
+
+
+def test_a_gate_of_another_schema_is_refused(single: tuple[Predictor, CalibratedGate]) -> None:
+    with pytest.raises(IdentityError, match=r"schema_version standard-1; received full-1"):
+        JudgedModel(single[0], SinglePass(), single[1], STRUCTURES, schema=FeatureSchema("full"))
 
 
 def test_a_gate_of_another_model_sampler_or_structures_is_refused(

@@ -90,12 +90,21 @@ def write_volume(path: str | Path, array: NDArray[Any], affine: NDArray[np.float
     array : ndarray, shape ``(x, y, z)``; integers other than 8 to 32 bits are saved as int32
     affine : ndarray, shape (4, 4), mm
 
+    Raises
+    ------
+    ImageFileError
+        From nibabel, for another suffix.
+
     Notes
     -----
     Guarantee: none.
     """
     values = array.astype(np.int32) if array.dtype in (np.int64, np.uint64, np.bool_) else array
     image: Any = nibabel.Nifti1Image(values, affine)  # type: ignore[no-untyped-call]
+    image.header.set_xyzt_units("mm")
+    # Viewers open an overlay with this range of colours; of labels they choose it themselves.
+    if values.dtype.kind == "f":
+        image.header["cal_min"], image.header["cal_max"] = 0.0, float(values.max(initial=0.0))
     nibabel.save(image, path)
 
 
@@ -159,11 +168,12 @@ def _read_labels(
         return None
     labels = read_volume(path, case_id)
     expected = image.array.shape[: len(image.spacing_mm)]
-    if labels.array.shape != expected:
+    regions = labels.array.ndim == len(expected) + 1
+    if labels.array.shape[: len(expected)] != expected or labels.array.ndim > len(expected) + 1:
         raise GeometryError(
             f"a {name} of the image's shape {expected}",
             labels.array.shape,
-            "resample it to the image's grid",
+            "resample it to the image's grid; overlapping regions are one more axis, the last",
             case_id,
         )
     apart = float(np.abs(labels.affine - image.affine).max())
@@ -175,4 +185,4 @@ def _read_labels(
             "resample it to the image's grid, or repair the header",
             case_id,
         )
-    return labels.array
+    return np.moveaxis(labels.array, -1, 0) if regions else labels.array

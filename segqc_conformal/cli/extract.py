@@ -53,6 +53,19 @@ _ACTIVATION = typer.Option(
     show_default=False,
     help="What turns the output of .pt2 files into probabilities.  \\[default: softmax]",
 )
+_CHANNELS = typer.Option(
+    show_default=False,
+    help="What the channels of saved probabilities mean: exclusive classes, overlapping regions, "
+    "or evidence of a Dirichlet.  \\[default: exclusive]",
+)
+_SCHEMA = typer.Option(
+    help="Which features: 'standard' is what quality predictors need, 'full' is everything.",
+)
+_MAPS = typer.Option(
+    metavar="DIR",
+    show_default=False,
+    help="Save the uncertainty maps and the judged mask of each case there, as NIfTI overlays.",
+)
 _SPACING = typer.Option(
     metavar="X,Y,Z",
     show_default=False,
@@ -77,9 +90,13 @@ def extract(
     cases: Annotated[Path | None, _CASES] = None,
     model_id: Annotated[str | None, _MODEL_ID] = None,
     activation: Annotated[
-        Literal["softmax", "sigmoid", "none", "evidence"] | None, _ACTIVATION
+        Literal["softmax", "sigmoid", "none", "evidence", "softplus", "exp", "relu"] | None,
+        _ACTIVATION,
     ] = None,
+    channels: Annotated[Literal["exclusive", "overlapping", "evidence"] | None, _CHANNELS] = None,
     spacing: Annotated[str | None, _SPACING] = None,
+    schema: Annotated[Literal["standard", "full"], _SCHEMA] = "standard",
+    maps: Annotated[Path | None, _MAPS] = None,
 ) -> None:
     """Turn probabilities, or a model and images, into a feature table.
 
@@ -110,6 +127,7 @@ def extract(
 
     from segqc_conformal.cli.parsing import parse_spacing, parse_structures
     from segqc_conformal.features.batch import extract_batch, open_batch
+    from segqc_conformal.measures.schema import FeatureSchema
 
     labels = parse_structures(structures)
     batch = open_batch(
@@ -120,6 +138,7 @@ def extract(
         case_list=cases,
         model_id=model_id,
         activation=activation,
+        channels=channels,
         spacing_mm=None if spacing is None else parse_spacing(spacing),
     )
     notes = Console(stderr=True, highlight=False)
@@ -128,7 +147,7 @@ def extract(
     if batch.unused:
         names = _listed([str(path) for path in batch.unused])
         notes.print(f"Warning: files that fit no case: {names}", markup=False, soft_wrap=True)
-    table = extract_batch(batch, out, labels)
+    table = extract_batch(batch, out, labels, schema=FeatureSchema(schema), maps_folder=maps)
     _show(table, out)
     if table["failed"].notna().all():
         raise typer.Exit(1)
@@ -142,6 +161,8 @@ def _listed(names: list[str]) -> str:
 def _show(table: pd.DataFrame, out: Path) -> None:
     from rich.console import Console
 
+    from segqc_conformal.features.table import feature_columns
+
     console = Console(highlight=False)
     console.print(_summary(table))
     cases = table.drop_duplicates("case_id")
@@ -151,6 +172,10 @@ def _show(table: pd.DataFrame, out: Path) -> None:
     if len(failed) > _SHOWN:
         console.print(f"  and {len(failed) - _SHOWN} more; see column 'failed' of the table")
     first = table.iloc[0]
+    console.print(
+        f"Features: {len(feature_columns(table))} of schema {first['schema_version']}.",
+        markup=False,
+    )
     console.print(
         f"Cases: {len(cases)}, failed: {len(failed)}, patients: {cases['patient_id'].nunique()}, "
         f"sites: {cases['site'].nunique()}. Judged: {first['judged']} masks. "

@@ -94,6 +94,6 @@ def _pictures(result: DemoResult) -> dict[str, Picture]:
     for case_id in cases_to_look_at(result.before, threshold)["case_id"].unique():
         verdict = model(result.cases[case_id])
         if verdict.mask is not None:
-            entropy = verdict.maps()["predictive_entropy"]
+            entropy = verdict.maps(["predictive_entropy"])["predictive_entropy"]
             pictures[case_id] = mid_slice(result.cases[case_id], verdict.mask, entropy)
     return pictures

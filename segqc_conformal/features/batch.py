@@ -17,6 +17,8 @@ from segqc_conformal.features.case_list import read_case_list
 from segqc_conformal.features.extract import extract_features
 from segqc_conformal.features.programs import find_programs, programs_as_sampler
 from segqc_conformal.features.table import write_table
+from segqc_conformal.measures.schema import STANDARD, FeatureSchema
+from segqc_conformal.sampling.channels import Channels
 from segqc_conformal.sampling.predictor import Predictor
 from segqc_conformal.sampling.sampler import Sampler
 from segqc_conformal.sampling.stored_samples import StoredSamples
@@ -60,6 +62,7 @@ def open_batch(
     case_list: Path | None = None,
     model_id: str | None = None,
     activation: str | None = None,
+    channels: Channels | None = None,
     spacing_mm: tuple[float, ...] | None = None,
 ) -> Batch:
     """Open saved probabilities, or models with images.
@@ -76,6 +79,9 @@ def open_batch(
         Required for saved probabilities; for one model it replaces the hash of its weights.
     activation : str, optional
         Of the models' output, as in `Predictor` ("softmax" if None); refused for probabilities.
+    channels : {"exclusive", "overlapping", "evidence"}, optional
+        What the channels of saved probabilities mean ("exclusive" if None); refused for models,
+        whose activation says it.
     spacing_mm : tuple of float, optional
         Voxel size of ``.npz`` probabilities where no file holds it; refused for models.
 
@@ -93,7 +99,7 @@ def open_batch(
     Guarantee: none.
     """
     programs = find_programs(source)
-    _check_settings(source, programs, images, model_id, activation, spacing_mm)
+    _check_settings(source, programs, images, model_id, activation, channels, spacing_mm)
     found = find_cases(
         images=images,
         probabilities=None if programs else source,
@@ -102,14 +108,16 @@ def open_batch(
         listed=None if case_list is None else read_case_list(case_list),
         spacing_mm=spacing_mm,
     )
+    stored = channels or "exclusive"
     predictor, sampler = (
         programs_as_sampler(programs, activation or "softmax", model_id)
         if programs
-        else (None, StoredSamples(found.samples, model_id=str(model_id)))
+        else (None, StoredSamples(found.samples, model_id=str(model_id), channels=stored))
     )
     folders = [path for paths in found.samples.values() if len(paths) > 1 for path in paths]
     settings = {
         "activation": activation,
+        "channels": channels,
         "spacing_mm": spacing_mm,
         "images": str(images),
         "samples": [[str(path), path.stat().st_mtime_ns] for path in folders],
@@ -125,12 +133,19 @@ def _check_settings(
     images: Path | None,
     model_id: str | None,
     activation: str | None,
+    channels: Channels | None,
     spacing_mm: tuple[float, ...] | None,
 ) -> None:
     if programs and images is None:
         raise InputError("images for the model", source, "give their folder by --images")
     if programs and spacing_mm is not None:
         raise InputError("spacing from the images", spacing_mm, "leave --spacing out")
+    if programs and channels is not None:
+        raise InputError(
+            "models, whose --activation says what their channels mean",
+            f"--channels {channels}",
+            "leave it out",
+        )
     if len(programs) > 1 and model_id is not None:
         raise InputError(
             "no --model-id for an ensemble", model_id, "leave it out: its weights name it"
@@ -150,7 +165,13 @@ def _check_settings(
 
 
 def extract_batch(
-    batch: Batch, out: str | Path, structures: Mapping[str, int], *, progress: bool = True
+    batch: Batch,
+    out: str | Path,
+    structures: Mapping[str, int],
+    *,
+    schema: FeatureSchema = STANDARD,
+    maps_folder: str | Path | None = None,
+    progress: bool = True,
 ) -> pd.DataFrame:
     """Extract the feature table of a batch and write it; a repeated call goes on where one stopped.
 
@@ -161,6 +182,8 @@ def extract_batch(
         ``.parquet`` or ``.csv``. Finished cases are kept in a hidden folder beside it, which is
         removed once the table is written.
     structures : mapping of str to int
+    schema, maps_folder
+        As in `extract_features`.
     progress : bool
         Show a progress bar on standard error.
 
@@ -187,6 +210,8 @@ def extract_batch(
         batch.predictor,
         batch.sampler,
         structures=structures,
+        schema=schema,
+        maps_folder=maps_folder,
         resume_folder=unfinished / batch.settings[:16],
         progress=progress,
     )

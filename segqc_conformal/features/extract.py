@@ -10,20 +10,15 @@ import pandas as pd
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from segqc_conformal.case import Case, check_structures
+from segqc_conformal.case import Case
 from segqc_conformal.errors import InputError
-from segqc_conformal.features.case_features import (
-    Postprocess,
-    Row,
-    accumulate_case,
-    case_rows,
-    failed_rows,
-    row_identity,
-    why_failed,
-)
 from segqc_conformal.features.case_files import CaseFiles
+from segqc_conformal.features.extractor import FeatureExtractor, Postprocess, Row, why_failed
 from segqc_conformal.features.resume import read_finished, resume_key, write_finished
+from segqc_conformal.features.saved_maps import save_maps
 from segqc_conformal.features.table import check_feature_table
+from segqc_conformal.file_names import safe_file_name
+from segqc_conformal.measures.schema import STANDARD, FeatureSchema
 from segqc_conformal.sampling.predictor import Predictor
 from segqc_conformal.sampling.sampler import Sampler
 
@@ -37,7 +32,10 @@ def extract_features(
     *,
     structures: Mapping[str, int],
     postprocess: Postprocess | None = None,
+    schema: FeatureSchema = STANDARD,
+    maps_folder: str | Path | None = None,
     resume_folder: str | Path | None = None,
+    fast: bool = False,
     progress: bool = True,
 ) -> pd.DataFrame:
     """Extract the feature table of a batch of cases.
@@ -53,9 +51,17 @@ def extract_features(
         Structure name -> label.
     postprocess : callable, optional
         ``label_map -> label_map``, applied to the fused mask where a case has no deployed mask.
+    schema : FeatureSchema
+        Which features are measured: ``FeatureSchema("full")`` for all of them, with ``own=f`` for
+        a function of your own besides.
+    maps_folder : path, optional
+        Save the uncertainty maps and the judged mask of each case there, as `save_maps` does, in
+        one folder for each case.
     resume_folder : path, optional
         Finished cases are kept there, one small file each, and not computed again; failed ones
         are tried again.
+    fast : bool
+        Use the compiled path of the ``[fast]`` extra; the values are the same.
     progress : bool
         Show a progress bar on standard error.
 
@@ -91,12 +97,9 @@ def extract_features(
     [[0.667, 0.986]]
     """
     extraction = _Extraction(
-        predictor,
-        sampler,
-        check_structures(structures),
-        postprocess,
-        row_identity(predictor, sampler),
+        FeatureExtractor(predictor, sampler, structures, postprocess, schema, fast),
         Path(resume_folder) if resume_folder else None,
+        Path(maps_folder) if maps_folder else None,
     )
     rows: list[Row] = []
     seen: set[str] = set()
@@ -116,12 +119,9 @@ def extract_features(
 class _Extraction:
     """What stays the same over a batch."""
 
-    predictor: Predictor | None
-    sampler: Sampler
-    structures: dict[str, int]
-    postprocess: Postprocess | None
-    identity: dict[str, str]
+    extractor: FeatureExtractor
     resume_folder: Path | None
+    maps_folder: Path | None
 
     def rows(self, case: Case | CaseFiles, repeated: bool) -> list[Row]:
         if repeated:
@@ -131,18 +131,22 @@ class _Extraction:
                 "give every case an id of its own",
                 case.case_id,
             )
-            return failed_rows(case, str(error), self.structures, self.identity)
+            return self.extractor.failed_rows(case, str(error))
         try:
             if self.resume_folder is None:
                 return self._computed(case)
             return self._finished(case, self.resume_folder)
         except Exception as error:  # whatever a user's model raises concerns this case only
-            why = why_failed(case.case_id, error)
-            return failed_rows(case, why, self.structures, self.identity)
+            return self.extractor.failed_rows(case, why_failed(case.case_id, error))
 
     def _finished(self, case: Case | CaseFiles, folder: Path) -> list[Row]:
-        name = getattr(self.postprocess, "__qualname__", type(self.postprocess).__name__)
-        key = resume_key(case, self.structures, {**self.identity, "postprocess": name})
+        postprocess = self.extractor.postprocess
+        settings = {
+            **self.extractor.identity,
+            "postprocess": getattr(postprocess, "__qualname__", type(postprocess).__name__),
+            "maps": str(self.maps_folder),
+        }
+        key = resume_key(case, self.extractor.structures, settings)
         rows = read_finished(folder, key)
         if rows is None:
             rows = self._computed(case)
@@ -151,10 +155,12 @@ class _Extraction:
 
     def _computed(self, case: Case | CaseFiles) -> list[Row]:
         loaded = case.load() if isinstance(case, CaseFiles) else case
-        accumulated = accumulate_case(
-            loaded, self.predictor, self.sampler, self.structures, self.postprocess
-        )
-        return case_rows(loaded, accumulated, self.structures, self.identity)
+        accumulated = self.extractor.accumulate(loaded)
+        rows = self.extractor.rows(loaded, accumulated)
+        if self.maps_folder is not None:
+            folder = self.maps_folder / safe_file_name(loaded.case_id)
+            save_maps(accumulated.uncertainty, folder, loaded.affine, accumulated.mask)
+        return rows
 
 
 def _progress_bar(shown: bool) -> Progress:

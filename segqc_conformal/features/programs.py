@@ -7,6 +7,7 @@ from pathlib import Path
 from segqc_conformal.adapters.torch_export import load_exported_program
 from segqc_conformal.errors import FileFormatError
 from segqc_conformal.sampling.deep_ensemble import DeepEnsemble
+from segqc_conformal.sampling.evidential import Evidential
 from segqc_conformal.sampling.predictor import Predictor
 from segqc_conformal.sampling.sampler import Sampler
 from segqc_conformal.sampling.single_pass import SinglePass
@@ -56,7 +57,7 @@ def find_programs(source: str) -> tuple[Path, ...]:
 def programs_as_sampler(
     programs: tuple[Path, ...], activation: str, model_id: str | None
 ) -> tuple[Predictor | None, Sampler]:
-    """Load exported programs: one is a single pass, several are an ensemble.
+    """Load exported programs: one is a single pass (or its evidence), several are an ensemble.
 
     Parameters
     ----------
@@ -84,4 +85,6 @@ def programs_as_sampler(
     models = [
         Predictor(load_exported_program(path), activation, model_id=model_id) for path in programs
     ]
-    return (models[0], SinglePass()) if len(models) == 1 else (None, DeepEnsemble(models))
+    if len(models) > 1:
+        return None, DeepEnsemble(models)
+    return models[0], Evidential() if models[0].evidential else SinglePass()

@@ -15,7 +15,6 @@ from segqc_conformal.whole_case import WHOLE_CASE
 
 __all__ = [
     "IDENTITY_COLUMNS",
-    "SCHEMA_VERSION",
     "check_feature_table",
     "check_strings",
     "feature_columns",
@@ -25,7 +24,6 @@ __all__ = [
     "write_table",
 ]
 
-SCHEMA_VERSION = "1"
 IDENTITY_COLUMNS = ("model_id", "sampler_id", "schema_version", "judged")
 STRING_COLUMNS = ("case_id", "patient_id", "structure", "site", *IDENTITY_COLUMNS)
 REQUIRED_COLUMNS = ("case_id", "patient_id", "structure", *IDENTITY_COLUMNS)

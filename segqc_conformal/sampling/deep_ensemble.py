@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from segqc_conformal.errors import SamplingError
+from segqc_conformal.sampling.channels import Channels
 from segqc_conformal.sampling.model_identity import ensemble_identity
 from segqc_conformal.sampling.predictor import Predictor
 from segqc_conformal.sampling.sampler import no_predictor
@@ -24,12 +25,13 @@ class DeepEnsemble:
     Parameters
     ----------
     members : sequence of Predictor
-        At least two, of different `model_id`; each has its own preprocessing and inferer.
+        At least two, of different `model_id`; each has its own preprocessing, inferer and device.
 
     Raises
     ------
     SamplingError
-        For fewer than two members, the same member twice, or when called with a predictor.
+        For fewer than two members, the same member twice, members whose channels differ in
+        meaning, or when called with a predictor.
 
     Notes
     -----
@@ -62,6 +64,13 @@ class DeepEnsemble:
                 ids,
                 "load different weights into each, or name them with Predictor(model_id=...)",
             )
+        meanings = {member.channels for member in members}
+        if len(meanings) > 1:
+            raise SamplingError(
+                "members whose channels mean the same",
+                sorted(meanings),
+                "give all members the same activation",
+            )
 
     @property
     def sampler_id(self) -> str:
@@ -72,6 +81,11 @@ class DeepEnsemble:
         """Return the hash of the members' ids."""
         no_predictor(predictor, self.sampler_id)
         return ensemble_identity(member.model_id for member in self.members)
+
+    def channels(self, predictor: Predictor | None) -> Channels:
+        """Return what the channels of the samples mean: the same for all members."""
+        no_predictor(predictor, self.sampler_id)
+        return self.members[0].channels
 
     def __call__(
         self, predictor: Predictor | None, image: ArrayLike | Tensor, *, case_id: str | None = None

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, Literal
 
-import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from segqc_conformal.errors import InputError
-from segqc_conformal.sampling.activation import check_activation, to_probabilities
+from segqc_conformal.errors import GeometryError, InputError
+from segqc_conformal.sampling.activation import (
+    EVIDENCE,
+    check_activation,
+    to_evidence,
+    to_probabilities,
+)
+from segqc_conformal.sampling.channels import Channels
+from segqc_conformal.sampling.evidence_check import check_evidence, check_not_normalised
+from segqc_conformal.sampling.forward_pass import forward_pass
+from segqc_conformal.sampling.image_tensor import image_tensor, plain_tensor
 from segqc_conformal.sampling.model_identity import weights_identity
 from segqc_conformal.sampling.probability_check import check_probabilities
 
 __all__ = ["Predictor"]
+
+_AUTOCAST = {"float16": torch.float16, "bfloat16": torch.bfloat16}
 
 
 class Predictor:
@@ -25,26 +35,33 @@ class Predictor:
     Parameters
     ----------
     model : torch.nn.Module or callable
-        Maps ``(1, channels', *spatial')`` to ``(1, classes, *spatial')``. A module runs on the
-        device, and in the floating-point type, of its own weights.
-    activation : {"softmax", "sigmoid", "none", "evidence"}
+        Maps ``(images, channels', *spatial')`` to ``(images, classes, *spatial')``; one image a
+        call, unless a sampler is told to batch. A module runs on the device, and in the
+        floating-point type, of its own weights.
+    activation : {"softmax", "sigmoid", "none", "evidence", "softplus", "exp", "relu"}
         What turns the model's output into probabilities. "sigmoid" with one channel is a binary
-        structure, with several it is overlapping regions; "evidence" >= 0 becomes the mean of its
-        Dirichlet distribution.
+        structure, with several it is overlapping regions. An evidential model's output is evidence
+        >= 0 ("evidence") or becomes it by the function named; its probabilities are the mean of
+        the Dirichlet distribution.
     preprocess : callable, optional
         ``(channels, *spatial) -> (channels', *spatial')``.
     invert : callable, optional
         ``(probabilities (classes, *spatial'), image (channels, *spatial)) -> (classes, *spatial)``;
-        needed wherever `preprocess` changes the grid.
+        needed wherever `preprocess` changes the grid. `evidence` passes evidence through it, so
+        that it must not normalise.
     inferer : callable, optional
         Any MONAI inferer: called as ``inferer(inputs, network)``.
     model_id : str, optional
         Identity of the model. Default: a hash of the weights; required for a plain callable.
+    autocast : {"float16", "bfloat16"}, optional
+        Run the model under ``torch.autocast`` in this type; probabilities stay float32. It is
+        added to `model_id`: a gate was calibrated with it or without.
 
     Raises
     ------
     InputError
-        For an unknown activation, or a callable or weightless model without `model_id`.
+        For an unknown activation or autocast type, autocast where no weights tell the device, or a
+        callable or weightless model without `model_id`.
 
     Notes
     -----
@@ -53,6 +70,7 @@ class Predictor:
 
     Examples
     --------
+    >>> import numpy as np
     >>> predictor = Predictor(nn.Identity(), model_id="raw logits")
     >>> predictor(np.zeros((2, 4, 4))).unique().tolist()
     [0.5]
@@ -66,6 +84,7 @@ class Predictor:
         invert: Callable[[Tensor, Tensor], Tensor] | None = None,
         inferer: Callable[..., Any] | None = None,
         model_id: str | None = None,
+        autocast: Literal["float16", "bfloat16"] | None = None,
     ) -> None:
         if not callable(model):
             raise InputError("a torch.nn.Module or a callable", repr(model), "pass the model")
@@ -80,7 +99,10 @@ class Predictor:
         self.preprocess = preprocess
         self.invert = invert
         self.inferer = inferer
-        self.model_id = model_id or weights_identity(model)  # type: ignore[arg-type]
+        self.autocast = autocast
+        self._check_autocast()
+        identity = model_id or weights_identity(model)  # type: ignore[arg-type]
+        self.model_id = identity if autocast is None else f"{identity}+{autocast}"
 
     def __repr__(self) -> str:
         """Name the model's class, the activation and the identity."""
@@ -88,9 +110,14 @@ class Predictor:
         return f"Predictor({name}, activation={self.activation!r}, model_id={self.model_id!r})"
 
     @property
-    def overlapping(self) -> bool:
-        """Whether several channels would be overlapping regions, not exclusive classes."""
-        return self.activation == "sigmoid"
+    def channels(self) -> Channels:
+        """What the channels of the probabilities mean."""
+        return "overlapping" if self.activation == "sigmoid" else "exclusive"
+
+    @property
+    def evidential(self) -> bool:
+        """Whether the model gives evidence."""
+        return self.activation in EVIDENCE
 
     @property
     def device(self) -> torch.device:
@@ -119,55 +146,116 @@ class Predictor:
         GeometryError
             If the output is not on the image's grid.
         """
+        return self.on_batch([image])[0]
+
+    def on_batch(
+        self,
+        images: Sequence[ArrayLike | Tensor],
+        network: Callable[[Tensor], Any] | None = None,
+    ) -> list[Tensor]:
+        """Predict several images of one shape in one forward pass.
+
+        Parameters
+        ----------
+        images : sequence of arrays or Tensors, each ``(channels, *spatial)``
+        network : callable, optional
+            Run in place of the model, on its device and in its type.
+
+        Returns
+        -------
+        list of Tensor
+            As from a call with each of them.
+
+        Raises
+        ------
+        InputError, GeometryError
+            As from a call; also if the images differ in shape.
+        """
         with torch.no_grad():
-            tensor = self._as_tensor(image)
-            prepared = tensor if self.preprocess is None else self.preprocess(tensor)
-            output = self._run(_plain(prepared, "preprocess"))
-            probabilities = to_probabilities(output, self.activation)
-            if self.invert is not None:
-                probabilities = _plain(self.invert(probabilities, tensor), "invert").float()
-        return check_probabilities(
-            probabilities, tuple(tensor.shape[1:]), exclusive=not self.overlapping
-        )
+            tensors = [image_tensor(image, self.device) for image in images]
+            outputs = self._run(tensors, network or self.model)
+            probabilities = [
+                self._inverted(to_probabilities(output, self.activation), tensor)
+                for output, tensor in zip(outputs, tensors, strict=True)
+            ]
+        exclusive = self.channels == "exclusive"
+        return [
+            check_probabilities(values, tuple(tensor.shape[1:]), exclusive=exclusive)
+            for values, tensor in zip(probabilities, tensors, strict=True)
+        ]
 
-    def _as_tensor(self, image: ArrayLike | Tensor) -> Tensor:
-        if not isinstance(image, Tensor):
-            # numpy converts what torch cannot read: big-endian, uint16, negative strides.
-            image = torch.from_numpy(np.array(image, dtype=np.float32, order="C"))
-        if image.ndim < 2:
+    def evidence(self, image: ArrayLike | Tensor) -> Tensor:
+        """Predict the evidence for each class in one image.
+
+        Parameters
+        ----------
+        image : array or Tensor, shape ``(channels, *spatial)``
+
+        Returns
+        -------
+        Tensor of float32, shape ``(classes, *spatial)``
+            Not negative; on the model's device, without gradient history.
+
+        Raises
+        ------
+        InputError
+            If the activation is none of evidence, the evidence is not finite or negative, or
+            `invert` normalises it.
+        GeometryError
+            If the output is not on the image's grid.
+        """
+        if not self.evidential:
             raise InputError(
-                "an image of shape (channels, *spatial)",
-                tuple(image.shape),
-                "add the channels axis: image[None]",
+                f"a Predictor of activation {', '.join(sorted(EVIDENCE))}",
+                repr(self),
+                "name the evidence function of a model that was trained with one",
             )
-        return _plain(image, "image").detach().to(self.device, torch.float32)
+        with torch.no_grad():
+            tensor = image_tensor(image, self.device)
+            (output,) = self._run([tensor], self.model)
+            raw = to_evidence(output, self.activation)
+            evidence = self._inverted(raw, tensor)
+        check_not_normalised(raw, evidence)
+        return check_evidence(evidence, tuple(tensor.shape[1:]))
 
-    def _run(self, prepared: Tensor) -> Tensor:
+    def _inverted(self, values: Tensor, image: Tensor) -> Tensor:
+        if self.invert is None:
+            return values
+        return plain_tensor(self.invert(values, image), "invert").float()
+
+    def _run(self, images: list[Tensor], network: Callable[[Tensor], Any]) -> Tensor:
+        dtype = None if self.autocast is None else _AUTOCAST[self.autocast]
+        return forward_pass(network, self._batch(images), self.inferer, dtype)
+
+    def _batch(self, images: list[Tensor]) -> Tensor:
+        prepare = self.preprocess or (lambda image: image)
+        prepared = [plain_tensor(prepare(image), "preprocess") for image in images]
+        shapes = sorted({tuple(image.shape) for image in prepared})
+        if len(shapes) != 1:
+            raise GeometryError("images of one shape in a batch", shapes, "run them one by one")
+        batch = torch.stack(prepared).to(self.device)
         weight = self._first_weight()
-        batch = prepared[None].to(self.device)
-        if weight is not None and weight.is_floating_point():
-            batch = batch.to(weight.dtype)
-        raw = self.model(batch) if self.inferer is None else self.inferer(batch, self.model)
-        output = torch.from_numpy(raw) if isinstance(raw, np.ndarray) else raw
-        if not isinstance(output, Tensor) or output.ndim < 3 or output.shape[0] != 1:
-            shape = tuple(output.shape) if isinstance(output, Tensor) else type(raw).__name__
+        if weight is None or not weight.is_floating_point():
+            return batch
+        return batch.to(weight.dtype)
+
+    def _check_autocast(self) -> None:
+        if self.autocast is None:
+            return
+        if self.autocast not in _AUTOCAST:
             raise InputError(
-                "a model output of shape (1, classes, *spatial)",
-                shape,
-                "wrap the model so that it returns the final output only, with its batch axis",
+                f"autocast as None or one of {', '.join(_AUTOCAST)}",
+                repr(self.autocast),
+                "name the type in which the model may compute",
             )
-        return _plain(output, "model")[0]
+        if self._first_weight() is None:
+            raise InputError(
+                "autocast for a torch.nn.Module with weights, which tell its device",
+                type(self.model).__name__,
+                "call torch.autocast inside the callable",
+            )
 
     def _first_weight(self) -> Tensor | None:
         if not isinstance(self.model, nn.Module):
             return None
         return next(chain(self.model.parameters(), self.model.buffers()), None)
-
-
-def _plain(value: Any, source: str) -> Tensor:
-    if not isinstance(value, Tensor):
-        raise InputError(
-            f"a tensor from {source}", type(value).__name__, f"return a torch.Tensor from {source}"
-        )
-    # Tensor subclasses (MONAI's MetaTensor) carry state along that samples must not share.
-    return value.as_subclass(Tensor) if type(value) is not Tensor else value

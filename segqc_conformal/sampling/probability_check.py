@@ -7,7 +7,7 @@ from torch import Tensor
 
 from segqc_conformal.errors import GeometryError, InputError
 
-__all__ = ["check_probabilities"]
+__all__ = ["check_form", "check_probabilities"]
 
 # Rounding to half precision moves a sum of probabilities by more than float32 does.
 _TOLERANCE = {torch.float16: 2e-3, torch.bfloat16: 2e-2}
@@ -55,28 +55,49 @@ def check_probabilities(
     >>> check_probabilities(torch.tensor([[0.25], [0.75]]), (1,)).tolist()
     [[0.25], [0.75]]
     """
-    if not probabilities.is_floating_point() or probabilities.ndim < 2:
-        raise InputError(
-            "floating-point probabilities of shape (classes, *spatial)",
-            f"dtype {probabilities.dtype} and shape {tuple(probabilities.shape)}",
-            "give probabilities with the classes first, not a label map",
-            case_id,
-        )
-    if spatial_shape is not None and tuple(probabilities.shape[1:]) != spatial_shape:
-        raise GeometryError(
-            f"probabilities on the image's grid {spatial_shape}",
-            f"grid {tuple(probabilities.shape[1:])}",
-            "give Predictor an `invert` that undoes `preprocess` (crop, padding, resampling)",
-            case_id,
-        )
-    if probabilities.numel() == 0:
-        raise InputError("at least one voxel and class", tuple(probabilities.shape), "check it")
+    check_form(probabilities, spatial_shape, "probabilities", case_id)
     tolerance = _TOLERANCE.get(probabilities.dtype, 1e-3)
     low, high = (bound.item() for bound in torch.aminmax(probabilities))
     _check_range(low, high, tolerance, case_id)
     if exclusive and probabilities.shape[0] > 1:
         _check_sum(probabilities, tolerance, case_id)
     return probabilities.clamp(0.0, 1.0) if low < 0.0 or high > 1.0 else probabilities
+
+
+def check_form(
+    values: Tensor, spatial_shape: tuple[int, ...] | None, name: str, case_id: str | None
+) -> None:
+    """Check that values are floating-point, channels first, and on the image's grid.
+
+    Raises
+    ------
+    InputError
+        For labels, or no voxel at all; `name` is what the values are called.
+    GeometryError
+        If the grid is not `spatial_shape`.
+
+    Examples
+    --------
+    >>> check_form(torch.zeros(2, 4, 4), (4, 4), "evidence", None)
+    """
+    if not values.is_floating_point() or values.ndim < 2:
+        raise InputError(
+            f"floating-point {name} of shape (classes, *spatial)",
+            f"dtype {values.dtype} and shape {tuple(values.shape)}",
+            f"give {name} with the classes first, not a label map",
+            case_id,
+        )
+    if spatial_shape is not None and tuple(values.shape[1:]) != spatial_shape:
+        raise GeometryError(
+            f"{name} on the image's grid {spatial_shape}",
+            f"grid {tuple(values.shape[1:])}",
+            "give Predictor an `invert` that undoes `preprocess` (crop, padding, resampling)",
+            case_id,
+        )
+    if values.numel() == 0:
+        raise InputError(
+            "at least one voxel and class", tuple(values.shape), "check the image", case_id
+        )
 
 
 def _check_range(low: float, high: float, tolerance: float, case_id: str | None) -> None:
@@ -105,8 +126,8 @@ def _check_sum(probabilities: Tensor, tolerance: float, case_id: str | None) -> 
         raise InputError(
             f"exclusive classes that sum to 1 within {tolerance:g} in every voxel",
             f"sums from {low:.6g} to {high:.6g}",
-            "overlapping regions are not supported here: pass each region on its own as one "
-            "channel; if the classes are exclusive, use activation='softmax', and let `invert` "
-            "pad with background = 1",
+            "overlapping regions need activation='sigmoid' (of a Predictor) or "
+            "channels='overlapping'; if the classes are exclusive, use activation='softmax', and "
+            "let `invert` pad with background = 1",
             case_id,
         )

@@ -16,7 +16,7 @@ from segqc_conformal.errors import FileFormatError, SegqcError, on_one_line
 
 __all__ = ["read_samples"]
 
-_MEMBER = "probabilities"
+_MEMBERS = ("probabilities", "evidence")
 
 
 def read_samples(path: Path, case_id: str | None = None) -> Iterator[NDArray[Any]]:
@@ -25,8 +25,9 @@ def read_samples(path: Path, case_id: str | None = None) -> Iterator[NDArray[Any
     Parameters
     ----------
     path : Path
-        ``.npz`` with the array "probabilities" or ``.npy``, shape ``(samples, classes, *spatial)``,
-        or ``.nii`` / ``.nii.gz`` of shape ``(x, y, z, classes)``, which is one sample.
+        ``.npz`` with the array "probabilities" (else "evidence") or ``.npy``, shape ``(samples,
+        classes, *spatial)``, or ``.nii`` / ``.nii.gz`` of shape ``(x, y, z, classes)``, which is
+        one sample.
     case_id : str, optional
         Named in errors.
 
@@ -81,11 +82,14 @@ def read_samples(path: Path, case_id: str | None = None) -> Iterator[NDArray[Any
 def _from_npz(path: Path) -> Iterator[NDArray[Any]]:
     with zipfile.ZipFile(path) as archive:
         names = [name.removesuffix(".npy") for name in archive.namelist()]
-        if _MEMBER not in names:
+        member = next((name for name in _MEMBERS if name in names), None)
+        if member is None:
             raise FileFormatError(
-                f"an array named {_MEMBER!r}", names, f"save it as np.savez(path, {_MEMBER}=...)"
+                f"an array named {_MEMBERS[0]!r}",
+                names,
+                f"save it as np.savez(path, {_MEMBERS[0]}=...)",
             )
-        with archive.open(f"{_MEMBER}.npy") as stream:
+        with archive.open(f"{member}.npy") as stream:
             read_header = (
                 npy.read_array_header_1_0
                 if npy.read_magic(stream) == (1, 0)
@@ -95,7 +99,7 @@ def _from_npz(path: Path) -> Iterator[NDArray[Any]]:
             _check_header(shape, dtype)
             if fortran_order:  # samples do not lie one after another: all at once, then
                 with np.load(path, allow_pickle=False) as arrays:
-                    yield from arrays[_MEMBER]
+                    yield from arrays[member]
                 return
             size = prod(shape[1:]) * dtype.itemsize
             for number in range(shape[0]):

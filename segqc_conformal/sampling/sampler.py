@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from segqc_conformal.errors import SamplingError
+from segqc_conformal.sampling.channels import Channels
 from segqc_conformal.sampling.predictor import Predictor
 
 __all__ = ["Sampler", "no_predictor", "required_predictor"]
@@ -26,10 +27,14 @@ class Sampler(Protocol):
         """Return the model's identity, or refuse a model this sampler cannot work with."""
         ...
 
+    def channels(self, predictor: Predictor | None) -> Channels:
+        """Return what the channels of the samples mean."""
+        ...
+
     def __call__(
         self, predictor: Predictor | None, image: ArrayLike | Tensor, *, case_id: str | None = None
     ) -> Iterator[Tensor]:
-        """Yield probabilities ``(classes, *spatial)`` for an image ``(channels, *spatial)``."""
+        """Yield samples ``(classes, *spatial)`` of an image ``(channels, *spatial)``."""
         ...
 
 

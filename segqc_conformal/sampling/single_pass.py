@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from segqc_conformal.sampling.channels import Channels
 from segqc_conformal.sampling.predictor import Predictor
 from segqc_conformal.sampling.sampler import required_predictor
 from segqc_conformal.sampling.undisturbed import undisturbed
@@ -40,6 +41,10 @@ class SinglePass:
     def model_id(self, predictor: Predictor | None) -> str:
         """Return the predictor's identity."""
         return required_predictor(predictor, self.sampler_id).model_id
+
+    def channels(self, predictor: Predictor | None) -> Channels:
+        """Return what the channels of the sample mean: what the predictor's activation says."""
+        return required_predictor(predictor, self.sampler_id).channels
 
     def __call__(
         self, predictor: Predictor | None, image: ArrayLike | Tensor, *, case_id: str | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import torch
@@ -12,6 +13,8 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from segqc_conformal.errors import InputError
+from segqc_conformal.sampling.channels import Channels
+from segqc_conformal.sampling.evidence_check import check_evidence
 from segqc_conformal.sampling.predictor import Predictor
 from segqc_conformal.sampling.probability_check import check_probabilities
 from segqc_conformal.sampling.sample_files import read_samples
@@ -29,15 +32,20 @@ class StoredSamples:
     Parameters
     ----------
     files : mapping of str to path or list of paths
-        Case id -> ``.npz`` (array "probabilities") or ``.npy`` of shape ``(samples, classes,
-        *spatial)``, or a list of ``.nii.gz`` files of shape ``(x, y, z, classes)``, one per sample.
+        Case id -> ``.npz`` (array "probabilities", else "evidence") or ``.npy`` of shape
+        ``(samples, classes, *spatial)``, or a list of ``.nii.gz`` files of shape
+        ``(x, y, z, classes)``, one per sample.
     model_id : str
         Who made the samples; rows of different models are never mixed.
+    channels : {"exclusive", "overlapping", "evidence"}
+        What the channels of the samples mean: classes that sum to 1, regions that are yes or no
+        each by itself, or evidence >= 0 for exclusive classes.
 
     Raises
     ------
     InputError
-        If `model_id` is empty, or, when used, if a case has no file.
+        If `model_id` is empty or `channels` unknown; when used: if a case has no file, or its
+        samples are not what `channels` says.
     FileFormatError
         When used: if a file is missing, corrupt, truncated or of another kind.
     GeometryError
@@ -56,22 +64,38 @@ class StoredSamples:
 
     files: Mapping[str, Paths]
     identity: str
+    meaning: Channels
 
-    def __init__(self, files: Mapping[str, Paths], *, model_id: str) -> None:
+    def __init__(
+        self, files: Mapping[str, Paths], *, model_id: str, channels: Channels = "exclusive"
+    ) -> None:
         if not isinstance(model_id, str) or not model_id:
             raise InputError("model_id as a non-empty string", repr(model_id), "name the model")
+        if channels not in get_args(Channels):
+            raise InputError(
+                f"channels as one of {', '.join(get_args(Channels))}",
+                repr(channels),
+                "say what the channels of the saved samples mean",
+            )
         object.__setattr__(self, "files", dict(files))
         object.__setattr__(self, "identity", model_id)
+        object.__setattr__(self, "meaning", channels)
 
     @property
     def sampler_id(self) -> str:
-        """Name of this sampler; how many samples there are, the files say."""
-        return "StoredSamples"
+        """Name and, unless exclusive, channels; how many samples there are, the files say."""
+        exclusive = self.meaning == "exclusive"
+        return "StoredSamples" if exclusive else f"StoredSamples(channels={self.meaning!r})"
 
     def model_id(self, predictor: Predictor | None) -> str:
         """Return the identity given at construction."""
         no_predictor(predictor, self.sampler_id)
         return self.identity
+
+    def channels(self, predictor: Predictor | None) -> Channels:
+        """Return what the channels of the samples mean, as given at construction."""
+        no_predictor(predictor, self.sampler_id)
+        return self.meaning
 
     def __call__(
         self, predictor: Predictor | None, image: ArrayLike | Tensor, *, case_id: str | None = None
@@ -82,9 +106,13 @@ class StoredSamples:
         for path in self._paths(case_id):
             for array in read_samples(path, case_id):
                 native = array.astype(array.dtype.newbyteorder("="), copy=False)
-                yield check_probabilities(
-                    torch.from_numpy(native), spatial, exclusive=True, case_id=case_id
-                )
+                yield self._checked(torch.from_numpy(native), spatial, case_id)
+
+    def _checked(self, sample: Tensor, spatial: tuple[int, ...], case_id: str | None) -> Tensor:
+        if self.meaning == "evidence":
+            return check_evidence(sample, spatial, case_id=case_id)
+        exclusive = self.meaning == "exclusive"
+        return check_probabilities(sample, spatial, exclusive=exclusive, case_id=case_id)
 
     def _paths(self, case_id: str | None) -> list[Path]:
         if case_id is None or case_id not in self.files:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from segqc_conformal.sampling.random_state import kept_random_state
 
@@ -24,10 +24,11 @@ def undisturbed(model: object) -> Iterator[None]:
 
     Notes
     -----
-    Guarantee: afterwards the training flag of every module, the gradients and the random state of
-    python, numpy and torch are bit-identical to what they were, also when an exception passes.
-    Flags are assigned, not set by ``train()``: exported programs refuse that call, and models that
-    override it would do more than switch.
+    Guarantee: afterwards the training flag of every module, the buffers, the gradients and the
+    random state of python, numpy and torch are bit-identical to what they were, also when an
+    exception passes. Inside, cuDNN takes only algorithms that repeat their results. Flags are
+    assigned, not set by ``train()``: exported programs refuse that call, and models that override
+    it would do more than switch.
 
     Examples
     --------
@@ -40,16 +41,52 @@ def undisturbed(model: object) -> Iterator[None]:
     """
     modules = list(model.modules()) if isinstance(model, nn.Module) else []
     parameters = list(model.parameters()) if isinstance(model, nn.Module) else []
-    flags = [module.training for module in modules]
+    # A frozen TorchScript module has no flag: it is fixed in evaluation mode.
+    flags = [(module, module.training) for module in modules if hasattr(module, "training")]
     gradients = [parameter.grad for parameter in parameters]
-    with kept_random_state(), torch.no_grad():
+    with kept_random_state(), _repeatable(), torch.no_grad():
+        buffers = [_KeptBuffer(module, name) for module in modules for name in _names(module)]
         try:
-            for module in modules:
+            for module, _ in flags:
                 module.training = False
             yield
         finally:
-            for module, flag in zip(modules, flags, strict=True):
+            for module, flag in flags:
                 module.training = flag
             for parameter, gradient in zip(parameters, gradients, strict=True):
                 if parameter.grad is not gradient:
                     parameter.grad = gradient
+            for buffer in buffers:
+                buffer.restore()
+
+
+@contextmanager
+def _repeatable() -> Iterator[None]:
+    # The fastest algorithm of a GPU may add in another order each time, or be another one.
+    cudnn = torch.backends.cudnn
+    deterministic, benchmark = cudnn.deterministic, cudnn.benchmark
+    try:
+        cudnn.deterministic, cudnn.benchmark = True, False
+        yield
+    finally:
+        cudnn.deterministic, cudnn.benchmark = deterministic, benchmark
+
+
+def _names(module: nn.Module) -> list[str]:
+    return [name for name, _ in module.named_buffers(recurse=False)]
+
+
+class _KeptBuffer:
+    """One buffer of a module: the tensor and its values."""
+
+    def __init__(self, module: nn.Module, name: str) -> None:
+        self.module, self.name = module, name
+        self.tensor: Tensor = getattr(module, name)
+        self.values = self.tensor.clone()
+
+    def restore(self) -> None:
+        """Put the tensor back where the model replaced it, and its values where it wrote."""
+        if getattr(self.module, self.name, None) is not self.tensor:
+            setattr(self.module, self.name, self.tensor)
+        if not torch.equal(self.tensor, self.values):
+            self.tensor.copy_(self.values)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -9,18 +11,25 @@ from torch import Tensor
 
 from segqc_conformal.dice import dice_from_volumes
 
-__all__ = ["BitPlanes", "pairwise_dice"]
+__all__ = ["BITS", "BitPlanes", "pairwise_dice", "votes"]
 
-_BITS = 63  # the sign bit of int64 stays free, so that shifts keep their meaning
-_BITS_AT_ONCE = 2**22  # unpacked bits held at one time: 16 MB as float32
+BITS = 8  # samples a word holds
+_BITS_AT_ONCE = 2**21  # unpacked bits held at one time: 8 MB as float32
 
 
 class BitPlanes:
-    """Boolean masks of a growing number of samples in int64 words, one word per 63 samples.
+    """Boolean masks of a growing number of samples in uint8 words, one word for 8 samples.
+
+    Parameters
+    ----------
+    words : sequence of Tensor of uint8, shape ``(voxels,)``
+        Sample ``s`` is bit ``s % 8`` of word ``s // 8``; bits of samples not taken yet are 0.
+    samples : int
+        Number of samples in the words.
 
     Notes
     -----
-    Guarantee: all counts are exact integers.
+    Guarantee: without weights all counts are exact integers.
 
     Examples
     --------
@@ -31,61 +40,103 @@ class BitPlanes:
     ([[2.0, 1.0], [1.0, 1.0]], 0.5)
     """
 
-    def __init__(self) -> None:
-        self._words: list[Tensor] = []
-        self.samples = 0
+    def __init__(self, words: Sequence[Tensor] = (), samples: int = 0) -> None:
+        self._words = list(words)
+        self.samples = samples
 
     def add(self, mask: Tensor) -> None:
         """Append the mask of one more sample: bool, one shape for all."""
-        bit = self.samples % _BITS
+        bit = self.samples % BITS
         if bit == 0:
-            self._words.append(torch.zeros(mask.numel(), dtype=torch.int64, device=mask.device))
-        self._words[-1].add_(mask.reshape(-1), alpha=1 << bit)
+            self._words.append(torch.zeros(mask.numel(), dtype=torch.uint8, device=mask.device))
+        self._words[-1].bitwise_or_(mask.reshape(-1).view(torch.uint8) << bit)
         self.samples += 1
 
-    def intersections(self) -> NDArray[np.float64]:
+    def intersections(self, weights: Tensor | None = None) -> NDArray[np.float64]:
         """Count the voxels each two samples share, shape ``(samples, samples)``.
 
-        The diagonal holds the volumes in voxels.
+        The diagonal holds the volumes in voxels; with weights ``(voxels,)`` of float64, sums of
+        weights instead of voxels.
         """
-        anywhere = torch.zeros_like(self._words[0], dtype=torch.bool)
-        for word in self._words:
-            anywhere |= word != 0
+        words, weights = self._where_any(weights)
         gram = torch.zeros((self.samples, self.samples), dtype=torch.float64)
-        for voxels in self._chunks(anywhere.nonzero().squeeze(1)):
-            bits = self._unpacked(voxels)
-            # Exact: products are 0 or 1 and a chunk is far shorter than 2**24.
-            gram += (bits @ bits.T).to("cpu", torch.float64)
+        step = max(1, _BITS_AT_ONCE // self.samples)
+        for start in range(0, words[0].numel(), step):
+            run = slice(start, start + step)
+            bits = self._unpacked([word[run] for word in words])
+            gram += _products(bits, None if weights is None else weights[run]).cpu()
         return gram.numpy()
 
-    def counts_within(self, voxels: Tensor) -> NDArray[np.float64]:
-        """Count each sample's voxels among the flat indices `voxels`, shape ``(samples,)``."""
+    def counts_within(self, voxels: Tensor, weights: Tensor | None = None) -> NDArray[np.float64]:
+        """Count each sample's voxels among the flat indices `voxels`, shape ``(samples,)``.
+
+        With weights ``(voxels,)`` of float64: sum the weights.
+        """
         counts = torch.zeros(self.samples, dtype=torch.float64)
-        for chunk in self._chunks(voxels):
-            counts += self._unpacked(chunk).sum(dim=1, dtype=torch.float64).cpu()
+        for run in torch.split(voxels, max(1, _BITS_AT_ONCE // self.samples)):
+            bits = self._unpacked([word[run] for word in self._words])
+            sums = bits.sum(1) if weights is None else bits.double() @ weights[run]
+            counts += sums.to("cpu", torch.float64)
         return counts.numpy()
 
-    def iou_of_all(self) -> float:
-        """Voxels in every sample over voxels in any; 1 if all samples are empty."""
-        union = torch.zeros_like(self._words[0], dtype=torch.bool)
-        shared = torch.ones_like(union)
-        for number, word in enumerate(self._words):
-            bits = min(_BITS, self.samples - number * _BITS)
-            union |= word != 0
-            shared &= word == (1 << bits) - 1
-        size = int(union.sum())
-        return int(shared.sum()) / size if size else 1.0
+    def iou_of_all(self, weights: Tensor | None = None) -> float:
+        """Voxels (or weights) in every sample over those in any; 1 if all samples are empty."""
+        words, weights = self._where_any(weights)
+        shared = torch.ones_like(words[0], dtype=torch.bool)
+        for number, word in enumerate(words):
+            shared &= word == (1 << min(BITS, self.samples - number * BITS)) - 1
+        union = torch.stack(words).amax(dim=0) != 0
+        size, common = _size(union, weights), _size(shared, weights)
+        return common / size if size else 1.0
 
-    def _chunks(self, voxels: Tensor) -> tuple[Tensor, ...]:
-        return torch.split(voxels, max(1, _BITS_AT_ONCE // self.samples))
+    def votes(self) -> Tensor:
+        """Count the samples that hold each voxel: int32, shape ``(voxels,)``."""
+        return votes(self._words)
 
-    def _unpacked(self, voxels: Tensor) -> Tensor:
-        rows = []
-        for number, word in enumerate(self._words):
-            bits = min(_BITS, self.samples - number * _BITS)
-            shifts = torch.arange(bits, device=word.device)[:, None]
-            rows.append(((word[voxels] >> shifts) & 1).to(torch.float32))
-        return torch.cat(rows)
+    def _unpacked(self, words: list[Tensor]) -> Tensor:
+        shifts = torch.arange(BITS, dtype=torch.uint8, device=words[0].device)[:, None]
+        return torch.cat([(word >> shifts) & 1 for word in words])[: self.samples]
+
+    def _where_any(self, weights: Tensor | None) -> tuple[list[Tensor], Tensor | None]:
+        # Eight voxels looked at as one number: where that is 0, no sample has any of them.
+        runs = [_in_eights(word) for word in self._words]
+        union = runs[0]
+        for run in runs[1:]:
+            union = union | run
+        places = union.nonzero().squeeze(1)
+        words = [run[places].view(torch.uint8) for run in runs]
+        if weights is None:
+            return words, None
+        padded = torch.nn.functional.pad(weights, (0, -weights.numel() % 8))
+        return words, padded.view(-1, 8)[places].reshape(-1)
+
+
+def votes(words: Sequence[Tensor]) -> Tensor:
+    """Count the bits of words of one shape: the samples that hold each voxel.
+
+    Parameters
+    ----------
+    words : sequence of Tensor of uint8
+
+    Returns
+    -------
+    Tensor of int32, shape of a word
+
+    Notes
+    -----
+    Guarantee: exact.
+
+    Examples
+    --------
+    >>> votes([torch.tensor([255, 3], dtype=torch.uint8), torch.tensor([0, 1], dtype=torch.uint8)])
+    tensor([8, 3], dtype=torch.int32)
+    """
+    total = torch.zeros(words[0].shape, dtype=torch.int32, device=words[0].device)
+    for word in words:
+        pairs = word - ((word >> 1) & 0x55)  # bits of each pair, then of each four, then of all
+        fours = (pairs & 0x33) + ((pairs >> 2) & 0x33)
+        total += (fours + (fours >> 4)) & 0x0F
+    return total
 
 
 def pairwise_dice(intersections: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -112,3 +163,21 @@ def pairwise_dice(intersections: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     volumes = np.diag(intersections)
     return dice_from_volumes(intersections, volumes[:, None], volumes[None, :])
+
+
+def _in_eights(word: Tensor) -> Tensor:
+    aligned = word.numel() % 8 == 0 and word.storage_offset() % 8 == 0
+    padded = word if aligned else torch.nn.functional.pad(word, (0, -word.numel() % 8))
+    return padded.view(torch.int64)
+
+
+def _products(bits: Tensor, weights: Tensor | None) -> Tensor:
+    if weights is None:
+        # Exact: products are 0 or 1 and their number is below 2**24.
+        rows = bits.float()
+        return (rows @ rows.T).double()
+    return (bits * weights) @ bits.double().T
+
+
+def _size(mask: Tensor, weights: Tensor | None) -> float:
+    return float(mask.sum()) if weights is None else float(weights[mask].sum())

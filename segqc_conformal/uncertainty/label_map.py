@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
@@ -9,7 +11,39 @@ from torch import Tensor
 
 from segqc_conformal.errors import InputError
 
-__all__ = ["as_label_map", "most_probable_label"]
+__all__ = ["as_label_map", "class_masks", "most_probable_label"]
+
+
+def class_masks(probabilities: Tensor) -> Iterator[tuple[int, Tensor]]:
+    """Go through the classes from 1 on; say where each is the most probable.
+
+    Parameters
+    ----------
+    probabilities : Tensor, shape ``(classes, *spatial)``
+
+    Yields
+    ------
+    tuple of int and Tensor of bool, shape ``(*spatial)``
+        A label and where it wins; of equal probabilities the lower label does. The masks do not
+        overlap; what is in none is label 0.
+
+    Notes
+    -----
+    Guarantee: none.
+
+    Examples
+    --------
+    >>> [mask.tolist() for _, mask in class_masks(torch.tensor([[0.5, 0.2], [0.5, 0.8]]))]
+    [[False, True]]
+    """
+    largest = probabilities[0]
+    for values in probabilities[1:]:
+        largest = torch.maximum(largest, values)
+    undecided = probabilities[0] < largest
+    for label in range(1, probabilities.shape[0]):
+        mask = (probabilities[label] == largest).logical_and_(undecided)
+        undecided = undecided ^ mask
+        yield label, mask
 
 
 def most_probable_label(probabilities: Tensor) -> Tensor:
@@ -34,10 +68,8 @@ def most_probable_label(probabilities: Tensor) -> Tensor:
     [0, 1]
     """
     labels = torch.zeros(probabilities.shape[1:], dtype=torch.int64, device=probabilities.device)
-    best = probabilities[0]
-    for label in range(1, probabilities.shape[0]):
-        labels.masked_fill_(probabilities[label] > best, label)
-        best = torch.maximum(best, probabilities[label])
+    for label, mask in class_masks(probabilities):
+        labels.masked_fill_(mask, label)
     return labels
 
 

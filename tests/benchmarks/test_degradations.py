@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from degradations import KNOWN, change_contrast, degrade
+from degradations import KNOWN, OF_MICROSCOPY, change_contrast, degrade, degrade_tile
 from scipy.ndimage import gaussian_filter
 
 RNG = np.random.default_rng(0)
@@ -45,3 +45,23 @@ def test_changed_contrast_turns_the_order_of_tones_round() -> None:
     steps = np.diff(change_contrast(ramp, 1).ravel())
     assert (steps[:300] >= 0).all()
     assert (steps[-100:] <= 0).all()
+
+
+def test_faults_of_a_tile_are_of_microscopy_and_the_same_in_each_channel() -> None:
+    grey = np.repeat(IMAGE[None, :, :, 0], 3, axis=0)
+    kinds = set()
+    for seed in range(40):
+        tile, kind, _ = degrade_tile(grey, seed)
+        kinds.add(kind)
+        assert tile.shape == grey.shape
+        np.testing.assert_array_equal(tile[0], tile[2])
+    assert kinds == set(OF_MICROSCOPY)
+    np.testing.assert_array_equal(degrade_tile(grey, 3)[0], degrade_tile(grey, 3)[0])
+
+
+@pytest.mark.parametrize("kind", OF_MICROSCOPY)
+def test_faults_of_a_volume_apply_to_a_plane(kind: str) -> None:
+    plane = IMAGE[:, :, 0]
+    out = KNOWN[kind](plane, 0.5, np.random.default_rng(0))
+    assert out.shape == plane.shape
+    assert not np.array_equal(out, plane)

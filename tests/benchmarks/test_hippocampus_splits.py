@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from hippocampus_methods import mapie_interval, own_interval
-from hippocampus_page import benchmark_page
+from hippocampus_page import section
 from hippocampus_splits import OURS, SIZES, SplitResult, measure_split, split_rows, world_rows
 from hippocampus_summary import summary
 
@@ -108,7 +108,7 @@ def test_page_states_coverage_outside_the_band_and_every_method(result: SplitRes
         "dice": [],
         **summary([("mixed", result)]),
     }
-    page = benchmark_page(figures)
+    page = section(figures)
     ours = [row for row in result.intervals if row["method"] == OURS]
     inside = sum(0.892 <= row["coverage"] <= 0.910 for row in ours)
     assert f"{inside} of 3 rows of ours do" in page

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
 import torch
@@ -13,6 +14,7 @@ from segqc_conformal.adapters.nifti import write_volume
 from segqc_conformal.cli.extract import extract
 from segqc_conformal.errors import FileFormatError, InputError
 from segqc_conformal.features.batch import open_batch
+from segqc_conformal.features.extractor import FeatureExtractor
 from segqc_conformal.features.table import read_table
 
 SHAPE = (4, 5, 6)
@@ -104,6 +106,35 @@ def test_saved_probabilities_give_the_dice_of_their_fused_mask(folders):
     assert set(table["judged"]) == {"fused"}
 
 
+def test_the_full_schema_adds_features_and_maps_are_saved_per_case(folders):
+    result = run(
+        folders, folders / "p", "--model-id", "m1", "--schema", "full", "--maps", folders / "m"
+    )
+    assert result.exit_code == 0, result.output
+    table = read_table(folders / "t.parquet")
+    assert set(table["schema_version"]) == {"full-1"}
+    assert {"feature_epkl_mean", "feature_pairwise_dice"} <= set(table.columns)
+    assert "of schema full-1" in result.stdout
+    saved = nibabel.load(folders / "m" / "c1" / "mask.nii.gz")
+    fused = probabilities(1).mean(axis=0).argmax(axis=0)
+    np.testing.assert_array_equal(saved.get_fdata(), fused)
+    assert (folders / "m" / "c3" / "mutual_information.nii.gz").exists()
+
+
+def test_saved_probabilities_of_overlapping_regions_need_to_say_so(folders):
+    for number in (1, 2, 3):
+        regions = np.random.default_rng(number).random((3, 2, *SHAPE))
+        np.savez(folders / "p" / f"c{number}.npz", probabilities=regions, spacing_mm=(1, 1, 2))
+    refused = run(folders, folders / "p", "--model-id", "m1")
+    assert refused.exit_code == 1
+    assert "overlapping" in refused.stdout
+    result = run(folders, folders / "p", "--model-id", "m1", "--channels", "overlapping")
+    assert result.exit_code == 0, result.output
+    table = read_table(folders / "t.parquet").set_index(["case_id", "structure"])
+    regions = np.random.default_rng(2).random((3, 2, *SHAPE)).mean(axis=0) > 0.5
+    assert table.loc[("c2", "far"), "feature_volume_ml"] == pytest.approx(0.002 * regions[1].sum())
+
+
 def test_words_name_what_was_assumed_left_out_and_found(folders):
     result = run(folders, folders / "p", "--references", folders / "r", "--model-id", "m1")
     assert "each case counts as its own patient" in result.stderr
@@ -186,19 +217,17 @@ def test_activation_reaches_the_predictor(images, programs, tmp_path):
 
 
 def test_finished_cases_are_kept_until_the_table_is_written(folders, monkeypatch):
-    from segqc_conformal.features import extract as loop
-
     done = []
     most = 2
-    real = loop.accumulate_case
+    real = FeatureExtractor.accumulate
 
-    def counted(case, *rest):
+    def counted(extractor, case):
         if len(done) == most:
             raise KeyboardInterrupt
         done.append(case.case_id)
-        return real(case, *rest)
+        return real(extractor, case)
 
-    monkeypatch.setattr(loop, "accumulate_case", counted)
+    monkeypatch.setattr(FeatureExtractor, "accumulate", counted)
     run(folders, folders / "p", "--model-id", "m")
     assert not (folders / "t.parquet").exists()
     assert len(list((folders / ".t.parquet.unfinished").rglob("*.json"))) == 2

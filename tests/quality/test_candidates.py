@@ -2,10 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from segqc_conformal.measures.schema import STANDARD
 from segqc_conformal.quality.candidates import SUBSETS, default_candidates, scale_model
-from segqc_conformal.uncertainty.structure_features import FEATURES
 
-NAMES = [f"feature_{name}" for name in sorted(FEATURES)]
+NAMES = [f"feature_{name}" for name in STANDARD.names]
 
 
 def rows(features: list[str], count: int = 40) -> tuple[pd.DataFrame, np.ndarray]:
@@ -15,7 +15,7 @@ def rows(features: list[str], count: int = 40) -> tuple[pd.DataFrame, np.ndarray
 
 
 def test_every_feature_the_candidates_name_is_made_by_the_extraction() -> None:
-    assert {name for subset in SUBSETS.values() for name in subset} <= set(FEATURES)
+    assert {name for subset in SUBSETS.values() for name in subset} <= set(STANDARD.names)
 
 
 def test_all_candidates_are_offered_on_extracted_features() -> None:

@@ -41,3 +41,22 @@ def test_the_same_weights_twice_are_refused():
 def test_a_predictor_beside_the_members_is_refused():
     with pytest.raises(SamplingError, match="predictor=None for DeepEnsemble"):
         next(DeepEnsemble([member(0), member(1)])(member(2), IMAGE))
+
+
+def test_members_whose_channels_mean_different_things_are_refused():
+    binary = Predictor(nn.Conv2d(1, 1, 1), activation="sigmoid")
+    with pytest.raises(SamplingError, match=r"mean the same; received \['exclusive', 'o"):
+        DeepEnsemble([member(0), binary])
+
+
+def test_channels_are_those_of_the_members():
+    assert DeepEnsemble([member(0), member(1)]).channels(None) == "exclusive"
+    regions = [Predictor(nn.Conv2d(1, 2, 1), "sigmoid", model_id=name) for name in "ab"]
+    assert DeepEnsemble(regions).channels(None) == "overlapping"
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU here")
+def test_members_may_sit_on_different_devices():
+    members = [Predictor(nn.Conv2d(1, 2, 1).to(device)) for device in ("cpu", "cuda")]
+    devices = [sample.device.type for sample in DeepEnsemble(members)(None, IMAGE)]
+    assert devices == ["cpu", "cuda"]

@@ -93,3 +93,50 @@ def test_every_kind_of_dropout_layer_is_found():
         nn.Dropout1d(), nn.Dropout2d(), nn.Dropout3d(), nn.AlphaDropout(), nn.FeatureAlphaDropout()
     )
     assert len(active_dropout_layers(model)) == 5
+
+
+def test_a_batch_of_passes_has_independent_masks_and_runs_that_many_at_once():
+    sizes = []
+
+    def inferer(batch, network):
+        sizes.append(len(batch))
+        return network(batch)
+
+    predictor = Predictor(unet(0.3), inferer=inferer)
+    samples = list(MCDropout(samples=7, batch=3)(predictor, IMAGE))
+    assert sizes == [3, 3, 1]
+    assert len(samples) == 7
+    for number, one in enumerate(samples):
+        assert not any(torch.equal(one, other) for other in samples[:number])
+
+
+def test_batched_passes_repeat_bit_for_bit_and_are_another_stream():
+    predictor = Predictor(unet(0.3))
+    first = list(MCDropout(samples=4, batch=2)(predictor, IMAGE))
+    second = list(MCDropout(samples=4, batch=2)(predictor, IMAGE))
+    single = list(MCDropout(samples=4)(predictor, IMAGE))
+    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+    assert not torch.equal(first[1], single[1])
+
+
+def test_batched_passes_have_the_mean_of_single_ones():
+    predictor = Predictor(unet(0.3))
+    single = torch.stack(list(MCDropout(samples=400)(predictor, IMAGE)))
+    batched = torch.stack(list(MCDropout(samples=400, batch=50)(predictor, IMAGE)))
+    error = (single.var(0) / 400 + batched.var(0) / 400).sqrt().clamp_min(1e-6)
+    assert ((single.mean(0) - batched.mean(0)) / error).abs().max() < 5.0
+
+
+def test_the_batch_is_named_only_where_it_is_not_one():
+    assert MCDropout(samples=5, batch=1).sampler_id == "MCDropout(samples=5, seed=0)"
+    assert MCDropout(samples=5, batch=2).sampler_id == "MCDropout(samples=5, seed=0, batch=2)"
+    with pytest.raises(SamplingError, match="a batch of at least 1; received 0"):
+        MCDropout(batch=0)
+
+
+def test_a_batch_is_refused_where_batch_normalisation_would_mix_passes():
+    norm = nn.BatchNorm2d(2, track_running_stats=False)
+    predictor = Predictor(nn.Sequential(nn.Conv2d(1, 2, 1), nn.Dropout(), norm))
+    assert len(list(MCDropout(samples=2)(predictor, IMAGE))) == 2
+    with pytest.raises(SamplingError, match=r"do not mix in a batch of 2.*use batch=1"):
+        MCDropout(samples=4, batch=2).model_id(predictor)

@@ -28,6 +28,9 @@ def constant(*channels: float):
         ("sigmoid", (0.0, np.log(3.0)), [0.5, 0.75]),
         ("none", (0.25, 0.75), [0.25, 0.75]),
         ("evidence", (0.0, 2.0, 5.0), [0.1, 0.3, 0.6]),
+        ("relu", (-3.0, 2.0, 5.0), [0.1, 0.3, 0.6]),
+        ("exp", (0.0, np.log(5.0)), [0.25, 0.75]),
+        ("softplus", (np.log(np.expm1(1.0)), np.log(np.expm1(5.0))), [0.25, 0.75]),
     ],
 )
 def test_activation_is_what_the_caller_says(activation, output, expected):
@@ -41,11 +44,13 @@ def test_activation_is_what_the_caller_says(activation, output, expected):
     ("activation", "output", "message"),
     [
         ("none", (2.0, -1.0), r"probabilities in \[0, 1\].*-1 to 2.*activation='softmax'"),
-        ("none", (0.5, 0.6), "sum to 1 within 0.001.*1.1"),
+        ("none", (0.5, 0.6), "sum to 1 within 0.001.*1.1.*activation='sigmoid'.*'overlapping'"),
         ("none", (float("nan"), 0.6), "finite probabilities; received NaN"),
         ("softmax", (float("inf"), 0.0), "finite probabilities"),
         ("softmax", (0.0,), "at least two channels.*activation='sigmoid'"),
         ("evidence", (-0.5, 1.0), "non-negative evidence; received a smallest value of -0.5"),
+        ("softplus", (0.5,), "at least two channels for activation 'softplus'"),
+        ("exp", (100.0, 1.0), "finite probabilities"),
     ],
 )
 def test_output_that_is_no_probability_is_refused(activation, output, message):
@@ -60,8 +65,8 @@ def test_exclusive_classes_may_miss_one_by_rounding():
 
 
 def test_unknown_activation_is_refused():
-    with pytest.raises(InputError, match="softmax, sigmoid, none, evidence; received 'relu'"):
-        Predictor(constant(1.0), activation="relu", model_id="x")
+    with pytest.raises(InputError, match="none, evidence, softplus, exp, relu; received 'swish'"):
+        Predictor(constant(1.0), activation="swish", model_id="x")
 
 
 def test_plain_callable_needs_a_model_id():
@@ -157,3 +162,140 @@ def test_callable_may_return_a_numpy_array():
 def test_image_without_channels_axis_is_refused():
     with pytest.raises(InputError, match=r"\(channels, \*spatial\).*image\[None\]"):
         Predictor(constant(0.0), "sigmoid", model_id="x")(np.ones(4))
+
+
+@pytest.mark.parametrize(
+    ("activation", "output", "expected"),
+    [
+        ("evidence", (0.0, 5.0), [0.0, 5.0]),
+        ("relu", (-3.0, 2.0), [0.0, 2.0]),
+        ("exp", (0.0, -1.0), [1.0, np.exp(-1.0)]),
+        ("softplus", (0.0, 50.0), [np.log(2.0), 50.0]),
+    ],
+)
+def test_evidence_is_that_of_the_function_named(activation, output, expected):
+    predictor = Predictor(constant(*output), activation=activation, model_id="constant")
+    assert (predictor.evidential, predictor.channels) == (True, "exclusive")
+    evidence = predictor.evidence(np.zeros((1, 2, 3)))
+    assert evidence.dtype == torch.float32
+    np.testing.assert_allclose(evidence[:, 1, 2], expected, rtol=1e-6)
+    mean = (evidence + 1) / (evidence + 1).sum(0)
+    torch.testing.assert_close(mean, predictor(np.zeros((1, 2, 3))))
+
+
+def test_evidence_passes_through_invert():
+    predictor = Predictor(
+        lambda batch: torch.cat([batch, 2 * batch], dim=1),
+        "evidence",
+        preprocess=lambda x: nn.functional.pad(x, (1, 1)),
+        invert=lambda values, image: values[:, 1:-1],
+        model_id="x",
+    )
+    assert predictor.evidence(np.array([[3.0, 4.0]])).tolist() == [[3.0, 4.0], [6.0, 8.0]]
+
+
+def test_an_invert_that_normalises_evidence_is_refused():
+    predictor = Predictor(
+        constant(3.0, 9.0),
+        "evidence",
+        invert=lambda values, _: values / values.sum(0),
+        model_id="x",
+    )
+    assert predictor(np.zeros((1, 2))).shape == (2, 2)
+    with pytest.raises(InputError, match=r"`invert` that keeps the size of evidence"):
+        predictor.evidence(np.zeros((1, 2)))
+
+
+def test_evidence_that_overflows_is_refused():
+    predictor = Predictor(constant(100.0, 1.0), activation="exp", model_id="constant")
+    with pytest.raises(InputError, match=r"finite evidence >= 0; received values from .* to inf"):
+        predictor.evidence(np.zeros((1, 2, 3)))
+
+
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid", "none"])
+def test_a_model_without_evidence_has_none_to_give(activation):
+    predictor = Predictor(constant(0.5, 0.5), activation=activation, model_id="constant")
+    assert not predictor.evidential
+    with pytest.raises(InputError, match="evidence, exp, relu, softplus"):
+        predictor.evidence(np.zeros((1, 2, 3)))
+
+
+def test_channels_are_what_the_activation_says():
+    kinds = {a: Predictor(abs, a, model_id="x").channels for a in ("softmax", "none", "sigmoid")}
+    assert kinds == {"softmax": "exclusive", "none": "exclusive", "sigmoid": "overlapping"}
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_autocast_runs_the_model_alone_in_the_type_named(dtype):
+    seen = []
+
+    class Watching(nn.Conv2d):
+        def forward(self, batch):
+            output = super().forward(batch)
+            seen.append(output.dtype)
+            return output
+
+    torch.manual_seed(0)
+    model = Watching(1, 2, 3, padding=1)
+    image = np.random.default_rng(0).normal(size=(1, 8, 8))
+    predictor = Predictor(model, autocast=dtype)
+    result = predictor(image)
+    assert seen == [getattr(torch, dtype)]
+    assert result.dtype == model.weight.dtype == torch.float32
+    assert not torch.is_autocast_enabled("cpu")
+    torch.testing.assert_close(result, Predictor(model)(image), rtol=0, atol=2e-2)
+    assert predictor.model_id == f"{Predictor(model).model_id}+{dtype}"
+
+
+def test_unknown_autocast_type_is_refused():
+    with pytest.raises(InputError, match="one of float16, bfloat16; received 'float8'"):
+        Predictor(nn.Conv2d(1, 2, 1), autocast="float8")
+
+
+@pytest.mark.parametrize("model", [constant(0.0, 0.0), nn.Identity()])
+def test_autocast_is_refused_where_no_weights_tell_the_device(model):
+    with pytest.raises(InputError, match=r"torch.nn.Module with weights.*inside the callable"):
+        Predictor(model, autocast="bfloat16", model_id="x")
+
+
+def test_a_batch_is_one_forward_pass_and_gives_what_single_calls_give():
+    torch.manual_seed(0)
+    calls = []
+
+    def inferer(batch, network):
+        calls.append(tuple(batch.shape))
+        return network(batch)
+
+    predictor = Predictor(nn.Conv2d(1, 2, 3, padding=1), inferer=inferer)
+    images = list(np.random.default_rng(0).normal(size=(3, 1, 4, 5)))
+    together = predictor.on_batch(images)
+    assert calls == [(3, 1, 4, 5)]
+    for image, result in zip(images, together, strict=True):
+        torch.testing.assert_close(result, predictor(image))
+
+
+def test_another_network_is_run_by_the_inferer_in_the_models_type():
+    seen = []
+
+    def network(batch):
+        seen.append(batch.dtype)
+        return batch.repeat(1, 2, 1, 1)
+
+    predictor = Predictor(
+        nn.Conv2d(1, 2, 1).to(torch.bfloat16), inferer=lambda batch, net: net(batch)
+    )
+    (result,) = predictor.on_batch([np.ones((1, 2, 2))], network)
+    assert seen == [torch.bfloat16]
+    assert result.unique().tolist() == [0.5]
+
+
+def test_images_of_different_shape_are_no_batch():
+    predictor = Predictor(constant(0.0, 0.0), model_id="x")
+    with pytest.raises(GeometryError, match=r"images of one shape.*\(1, 2\), \(1, 3\)"):
+        predictor.on_batch([np.ones((1, 2)), np.ones((1, 3))])
+
+
+def test_a_model_that_loses_an_image_of_the_batch_is_refused():
+    predictor = Predictor(lambda batch: batch[:1], model_id="x")
+    with pytest.raises(InputError, match=r"a model output of shape \(2, classes, \*spatial\)"):
+        predictor.on_batch([np.ones((2, 3))] * 2)

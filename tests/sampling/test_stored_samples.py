@@ -19,9 +19,10 @@ def probabilities(samples: int = 3, dtype=np.float32) -> np.ndarray:
     return p.astype(dtype)
 
 
-def read(files, image=None) -> list[torch.Tensor]:
+def read(files, image=None, channels="exclusive") -> list[torch.Tensor]:
     image = np.zeros((1, *SHAPE)) if image is None else image
-    return list(StoredSamples({"c17": files}, model_id="m")(None, image, case_id="c17"))
+    sampler = StoredSamples({"c17": files}, model_id="m", channels=channels)
+    return list(sampler(None, image, case_id="c17"))
 
 
 @pytest.mark.parametrize("kind", ["npz", "npz compressed", "npz fortran", "npy", "nifti"])
@@ -143,3 +144,55 @@ def test_identity_is_required_and_a_predictor_refused():
         StoredSamples({}, model_id="")
     with pytest.raises(SamplingError, match="predictor=None for StoredSamples"):
         StoredSamples({}, model_id="m").model_id(Predictor(abs, model_id="abs"))
+
+
+def test_overlapping_regions_need_not_sum_to_one(tmp_path):
+    saved = np.random.default_rng(0).random((2, 3, *SHAPE), np.float32)
+    np.save(tmp_path / "c17.npy", saved)
+    with pytest.raises(InputError, match=r"case c17: .*sum to 1.*channels='overlapping'"):
+        read(tmp_path / "c17.npy")
+    samples = read(tmp_path / "c17.npy", channels="overlapping")
+    np.testing.assert_array_equal(torch.stack(samples), saved)
+    np.save(tmp_path / "c17.npy", saved + 0.5)
+    with pytest.raises(InputError, match=r"case c17: expected probabilities in \[0, 1\]"):
+        read(tmp_path / "c17.npy", channels="overlapping")
+
+
+@pytest.mark.parametrize("name", ["evidence", "probabilities"])
+def test_evidence_may_be_any_finite_number_from_zero(tmp_path, name):
+    saved = np.random.default_rng(0).exponential(9.0, (1, 3, *SHAPE)).astype(np.float32)
+    saved[0, 0] = 0.0
+    np.savez(tmp_path / "c17.npz", **{name: saved})
+    (sample,) = read(tmp_path / "c17.npz", channels="evidence")
+    np.testing.assert_array_equal(sample, saved[0])
+
+
+@pytest.mark.parametrize("value", [-1e-6, np.nan, np.inf])
+def test_evidence_that_is_none_is_refused(tmp_path, value):
+    saved = np.ones((1, 2, *SHAPE), np.float32)
+    saved[0, 1, 2, 2, 2] = value
+    np.save(tmp_path / "c17.npy", saved)
+    with pytest.raises(InputError, match="case c17: expected finite evidence >= 0"):
+        read(tmp_path / "c17.npy", channels="evidence")
+
+
+def test_channels_are_said_once_and_named_in_the_identity():
+    names = {c: StoredSamples({}, model_id="m", channels=c) for c in ("exclusive", "overlapping")}
+    assert names["exclusive"].sampler_id == "StoredSamples"
+    assert names["overlapping"].sampler_id == "StoredSamples(channels='overlapping')"
+    assert [s.channels(None) for s in names.values()] == ["exclusive", "overlapping"]
+    with pytest.raises(InputError, match="one of exclusive, overlapping, evidence; received 'b"):
+        StoredSamples({}, model_id="m", channels="binary")
+
+
+def test_an_npy_file_is_mapped_so_that_one_far_larger_than_memory_is_read(tmp_path):
+    shape = (4096, 1, 256, 256, 64)  # 64 GiB, none of it written: a file with a hole
+    np.lib.format.open_memmap(tmp_path / "c17.npy", "w+", np.float32, shape).flush()
+    sampler = StoredSamples({"c17": tmp_path / "c17.npy"}, model_id="m", channels="overlapping")
+    tracemalloc.start()
+    samples = sampler(None, np.broadcast_to(np.float32(0), (1, *shape[2:])), case_id="c17")
+    first = list(itertools.islice(samples, 2))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert [tuple(sample.shape) for sample in first] == [shape[1:]] * 2
+    assert peak < 60e6  # samples of 17 MB: two are kept here, the third is in the making

@@ -1,103 +1,21 @@
-import random
-
-import numpy as np
 import pytest
 import torch
-from monai.networks.nets import UNet
 from torch import nn
 
-from segqc_conformal.sampling.deep_ensemble import DeepEnsemble
-from segqc_conformal.sampling.mc_dropout import MCDropout
-from segqc_conformal.sampling.predictor import Predictor
-from segqc_conformal.sampling.single_pass import SinglePass
 from segqc_conformal.sampling.undisturbed import undisturbed
 
 
-def small_unet(seed: int, dropout: float = 0.3) -> UNet:
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        return UNet(
-            2, 1, 3, channels=(4, 8), strides=(2,), num_res_units=1, dropout=dropout, norm="batch"
-        )
+class Counting(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("written", torch.tensor([1.0, float("nan")]))
+        self.register_buffer("replaced", torch.zeros(2))
+        self.register_buffer("spread", torch.ones(1).expand(3))
 
-
-def mixed_flags(model: nn.Module) -> nn.Module:
-    """Training flags no call of train() or eval() could leave, and gradients to lose."""
-    for number, module in enumerate(model.modules()):
-        module.training = number % 3 == 0
-    for number, parameter in enumerate(model.parameters()):
-        parameter.grad = torch.full_like(parameter, float(number))
-    return model
-
-
-def snapshot(model: nn.Module) -> list[object]:
-    random_state = [
-        random.getstate(),
-        np.random.get_state()[1].tobytes(),  # noqa: NPY002
-        np.random.get_state()[2],  # noqa: NPY002
-        torch.get_rng_state().numpy().tobytes(),
-        [s.cpu().numpy().tobytes() for s in torch.cuda.get_rng_state_all()]
-        if torch.cuda.is_available()
-        else [],
-    ]
-    flags = [module.training for module in model.modules()]
-    weights = [value.cpu().numpy().tobytes() for value in model.state_dict().values()]
-    gradients = [(id(p.grad), p.grad.cpu().numpy().tobytes()) for p in model.parameters()]
-    return [*random_state, flags, weights, gradients, torch.is_grad_enabled()]
-
-
-DEVICES = [
-    "cpu",
-    pytest.param(
-        "cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU here")
-    ),
-]
-
-
-@pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize("kind", ["single", "dropout", "ensemble"])
-def test_model_and_random_state_are_bit_identical_after_and_between_samples(kind, device):
-    model = mixed_flags(small_unet(0).to(device))
-    predictor = Predictor(model)
-    sampler, first = {
-        "single": (SinglePass(), predictor),
-        "dropout": (MCDropout(samples=3), predictor),
-        "ensemble": (DeepEnsemble([predictor, Predictor(small_unet(1).to(device))]), None),
-    }[kind]
-    before = snapshot(model)
-    for _ in sampler(first, np.ones((1, 8, 8))):
-        assert snapshot(model) == before
-    assert snapshot(model) == before
-
-
-def test_model_and_random_state_are_bit_identical_after_an_exception_in_the_model():
-    model = mixed_flags(small_unet(0))
-
-    class Broken(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.inner = model
-
-        def forward(self, batch):
-            random.random()
-            np.random.rand()  # noqa: NPY002
-            self.inner(batch)
-            raise RuntimeError("out of memory")
-
-    broken = mixed_flags(Broken())
-    before = snapshot(broken)
-    with pytest.raises(RuntimeError, match="out of memory"):
-        list(MCDropout(samples=3)(Predictor(broken), np.ones((1, 8, 8))))
-    assert snapshot(broken) == before
-
-
-def test_an_abandoned_generator_leaves_nothing_behind():
-    model = mixed_flags(small_unet(0))
-    before = snapshot(model)
-    samples = MCDropout(samples=5)(Predictor(model), np.ones((1, 8, 8)))
-    next(samples)
-    samples.close()
-    assert snapshot(model) == before
+    def forward(self, batch):
+        self.written.data.add_(1)
+        self.replaced = self.replaced + 1
+        return batch
 
 
 def test_a_gradient_computed_inside_is_not_left_on_the_model():
@@ -105,3 +23,53 @@ def test_a_gradient_computed_inside_is_not_left_on_the_model():
     with undisturbed(model), torch.enable_grad():
         model(torch.ones(1, 2)).sum().backward()
     assert model.weight.grad is None
+
+
+def test_buffers_the_model_writes_to_or_replaces_are_put_back():
+    model = Counting()
+    replaced = model.replaced
+    with undisturbed(model):
+        model(torch.ones(1))
+        assert model.written[0].item() == 2.0
+    torch.testing.assert_close(model.written, torch.tensor([1.0, float("nan")]), equal_nan=True)
+    assert model.replaced is replaced
+    assert replaced.tolist() == [0.0, 0.0]
+
+
+def test_statistics_of_batch_normalisation_are_put_back_if_the_model_switches_it_on():
+    class Adapting(nn.BatchNorm1d):
+        def forward(self, batch):
+            self.training = True
+            return super().forward(batch)
+
+    model = Adapting(2).eval()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    with undisturbed(model):
+        model(torch.randn(8, 2))
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert not model.training
+
+
+def test_everything_is_put_back_when_an_exception_passes():
+    model = Counting().train()
+    state = torch.get_rng_state()
+    with pytest.raises(KeyboardInterrupt), undisturbed(model):  # noqa: PT012
+        model(torch.rand(1))
+        raise KeyboardInterrupt
+    assert (model.training, model.written[0].item()) == (True, 1.0)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_of_a_plain_callable_only_the_random_state_is_kept():
+    state = torch.get_rng_state()
+    with undisturbed(abs):
+        torch.rand(1)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_cudnn_repeats_its_results_inside_and_is_as_found_outside(monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
+    with undisturbed(abs):
+        inside = (torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark)
+    assert inside == (True, False)
+    assert (torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark) == (False, True)

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from segqc_conformal.errors import InputError
-from segqc_conformal.uncertainty.label_map import as_label_map, most_probable_label
+from segqc_conformal.uncertainty.label_map import as_label_map, class_masks, most_probable_label
 
 
 @pytest.mark.parametrize("classes", [1, 2, 5])
@@ -11,6 +11,12 @@ def test_most_probable_label_equals_argmax_of_numpy_ties_included(classes):
     p = np.random.default_rng(0).integers(0, 4, (classes, 20, 30)) / 4  # many ties
     labels = most_probable_label(torch.from_numpy(p))
     np.testing.assert_array_equal(labels, p.argmax(0))
+
+
+def test_masks_of_the_classes_are_those_of_the_label_map_ties_included():
+    p = torch.from_numpy(np.random.default_rng(0).integers(0, 4, (5, 20, 30)) / 4)
+    for label, mask in class_masks(p):
+        np.testing.assert_array_equal(mask, p.numpy().argmax(0) == label)
 
 
 @pytest.mark.parametrize("dtype", [bool, np.uint8, np.uint16, np.int32, np.uint64, ">i2"])

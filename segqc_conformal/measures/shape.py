@@ -1,4 +1,4 @@
-"""Simple shape of a mask, in mm; any number of spatial axes."""
+"""Simple shape of the judged mask, in mm; any number of spatial axes."""
 
 from __future__ import annotations
 
@@ -8,15 +8,38 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-__all__ = ["SHAPE_FEATURES", "shape_features", "surface"]
+from segqc_conformal.uncertainty.judged_structure import JudgedStructure
 
-SHAPE_FEATURES = (
-    "component_count",
-    "extent",
-    "largest_component_share",
-    "sphericity",
-    "surface_to_volume",
-)
+__all__ = ["MEANINGS", "NAMES", "shape", "shape_features", "surface"]
+
+MEANINGS = {
+    "component_count": "number of pieces of the judged mask, connected by faces",
+    "extent": "share of its bounding box that the judged mask fills",
+    "largest_component_share": "share of the judged mask in its largest piece",
+    "sphericity": "surface of the ball of the judged mask's volume over its surface",
+    "surface_to_volume": "surface, in voxel faces, over volume of the judged mask, 1/mm",
+}
+NAMES = tuple(MEANINGS)
+
+
+def shape(structure: JudgedStructure) -> dict[str, float]:
+    """Describe the judged mask of a structure by `shape_features`.
+
+    Parameters
+    ----------
+    structure : JudgedStructure
+        On a grid.
+
+    Returns
+    -------
+    dict of float
+        One number for each of `NAMES`.
+
+    Notes
+    -----
+    Guarantee: none (geometry).
+    """
+    return shape_features(structure.judged.cpu().numpy(), structure.spacing_mm)
 
 
 def shape_features(mask: NDArray[np.bool_], spacing_mm: tuple[float, ...]) -> dict[str, float]:
@@ -50,7 +73,7 @@ def shape_features(mask: NDArray[np.bool_], spacing_mm: tuple[float, ...]) -> di
     """
     boxes = ndimage.find_objects(mask.view(np.uint8), max_label=1)
     if not boxes or boxes[0] is None:
-        return dict.fromkeys(SHAPE_FEATURES, 0.0)
+        return dict.fromkeys(NAMES, 0.0)
     box = mask[boxes[0]]  # everything below costs the box, not the image
     voxels = int(np.count_nonzero(box))
     volume = voxels * prod(spacing_mm)

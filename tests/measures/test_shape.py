@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from segqc_conformal.uncertainty.shape import SHAPE_FEATURES, shape_features, surface
+from segqc_conformal.measures.shape import NAMES, shape, shape_features, surface
 
 
 def brute_force_surface(mask: np.ndarray, spacing: tuple[float, ...]) -> float:
@@ -56,4 +56,9 @@ def test_where_the_mask_lies_in_the_grid_does_not_matter():
 
 def test_empty_mask_gives_zeros():
     empty = np.zeros((4, 4), dtype=bool)
-    assert shape_features(empty, (1.0, 1.0)) == dict.fromkeys(SHAPE_FEATURES, 0.0)
+    assert shape_features(empty, (1.0, 1.0)) == dict.fromkeys(NAMES, 0.0)
+
+
+def test_measure_takes_the_judged_mask_and_its_spacing(draw):
+    case = draw(0, (7, 6, 5))
+    assert shape(case.structure) == shape_features(case.judged, case.spacing)
