@@ -76,7 +76,7 @@ def _map_means(figures: dict[str, Any]) -> str:
         return f"{two(feature['spearman'][i])} ({two(feature['pearson'][i])})"
 
     rows = [
-        (f"`{one['feature'].removesuffix('_mean')}`", *(cell(one, i) for i in columns))
+        (f"`{one['feature'].removesuffix('_judged_mean')}`", *(cell(one, i) for i in columns))
         for one in sorted(figures["features"], key=lambda one: one["feature"])
         if one["group"] in MAP_MEANS or one["feature"] == "mean_probability"
     ]

@@ -28,8 +28,10 @@ if TYPE_CHECKING:
     from segqc_conformal.gate import CalibratedGate
     from segqc_conformal.judged_model import JudgedModel, Verdict
     from segqc_conformal.measures.schema import FeatureSchema
+    from segqc_conformal.quality.correlation import feature_correlations
     from segqc_conformal.quality_gate import QualityGate
     from segqc_conformal.recalibration import recalibrate, rollback, status
+    from segqc_conformal.sampling.augmentations import Affine, Flip, Intensity, Noise, Rotate90
     from segqc_conformal.sampling.deep_ensemble import DeepEnsemble
     from segqc_conformal.sampling.drop_weights import DropWeights
     from segqc_conformal.sampling.evidential import Evidential
@@ -39,8 +41,12 @@ if TYPE_CHECKING:
     from segqc_conformal.sampling.stored_samples import StoredSamples
     from segqc_conformal.sampling.tta import TestTimeAugmentation
     from segqc_conformal.uncertainty.accumulator import UncertaintyAccumulator
+    from segqc_conformal.uncertainty.judged_structure import JudgedStructure
+    from segqc_conformal.uncertainty.md_csf import md_csf_reconstruction
+    from segqc_conformal.uncertainty.two_network_reliability import two_network_reliability
 
 _HOME = {
+    "Affine": "sampling.augmentations",
     "CalibratedGate": "gate",
     "CalibrationError": "errors",
     "Case": "case",
@@ -51,13 +57,18 @@ _HOME = {
     "Evidential": "sampling.evidential",
     "FeatureSchema": "measures.schema",
     "FileFormatError": "errors",
+    "Flip": "sampling.augmentations",
     "GeometryError": "errors",
     "IdentityError": "errors",
     "InputError": "errors",
+    "Intensity": "sampling.augmentations",
     "JudgedModel": "judged_model",
+    "JudgedStructure": "uncertainty.judged_structure",
     "MCDropout": "sampling.mc_dropout",
+    "Noise": "sampling.augmentations",
     "Predictor": "sampling.predictor",
     "QualityGate": "quality_gate",
+    "Rotate90": "sampling.augmentations",
     "SamplingError": "errors",
     "SegqcError": "errors",
     "SinglePass": "sampling.single_pass",
@@ -67,15 +78,19 @@ _HOME = {
     "UncertaintyAccumulator": "uncertainty.accumulator",
     "Verdict": "judged_model",
     "extract_features": "features.extract",
+    "feature_correlations": "quality.correlation",
+    "md_csf_reconstruction": "uncertainty.md_csf",
     "read_table": "features.table",
     "recalibrate": "recalibration",
     "rollback": "recalibration",
     "save_maps": "features.saved_maps",
     "status": "recalibration",
+    "two_network_reliability": "uncertainty.two_network_reliability",
     "write_table": "features.table",
 }
 
 __all__ = [
+    "Affine",
     "CalibratedGate",
     "CalibrationError",
     "Case",
@@ -86,13 +101,18 @@ __all__ = [
     "Evidential",
     "FeatureSchema",
     "FileFormatError",
+    "Flip",
     "GeometryError",
     "IdentityError",
     "InputError",
+    "Intensity",
     "JudgedModel",
+    "JudgedStructure",
     "MCDropout",
+    "Noise",
     "Predictor",
     "QualityGate",
+    "Rotate90",
     "SamplingError",
     "SegqcError",
     "SinglePass",
@@ -102,11 +122,14 @@ __all__ = [
     "UncertaintyAccumulator",
     "Verdict",
     "extract_features",
+    "feature_correlations",
+    "md_csf_reconstruction",
     "read_table",
     "recalibrate",
     "rollback",
     "save_maps",
     "status",
+    "two_network_reliability",
     "write_table",
 ]
 

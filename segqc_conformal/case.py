@@ -144,6 +144,7 @@ class Case:
             object.__setattr__(self, "spacing_mm", self.spacing_mm or (1.0,))
         if self.spacing_mm is not None:
             self._check_spacing(image.ndim)
+        self._check_element_weights()
         for name in ("mask", "reference", "region_map"):
             labels = getattr(self, name)
             if labels is not None:
@@ -166,6 +167,20 @@ class Case:
                 self.case_id,
             )
         object.__setattr__(self, "spacing_mm", spacing)
+
+    def _check_element_weights(self) -> None:
+        weights = self.element_weights
+        if weights is None:
+            return
+        good = weights.shape == self.spatial_shape and (np.isfinite(weights) & (weights > 0)).all()
+        if not good or self.spacing_mm != (1.0,):
+            raise InputError(
+                f"element_weights > 0 of shape {self.spatial_shape}, and no spacing_mm",
+                f"shape {weights.shape}, values from {weights.min(initial=np.inf):.6g}, spacing "
+                f"{self.spacing_mm}",
+                "give the area of each element; it takes the place of the spacing",
+                self.case_id,
+            )
 
     def _checked_labels(self, name: str, labels: NDArray[Any]) -> NDArray[np.int64]:
         stack = labels.ndim > 1 and labels.shape[1:] == self.spatial_shape and name != "region_map"

@@ -27,15 +27,15 @@ def doctor(
     ] = None,
     images: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", show_default=False, help="NIfTI images, <case>.nii.gz."),
+        typer.Option(metavar="DIR", show_default=False, help="NIfTI images, CASE.nii.gz."),
     ] = None,
     masks: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", show_default=False, help="Deployed masks, <case>.nii.gz."),
+        typer.Option(metavar="DIR", show_default=False, help="Deployed masks, CASE.nii.gz."),
     ] = None,
     references: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", show_default=False, help="Reference masks, <case>.nii.gz."),
+        typer.Option(metavar="DIR", show_default=False, help="Reference masks, CASE.nii.gz."),
     ] = None,
     structures: Annotated[
         str | None,

@@ -24,18 +24,18 @@ _STRUCTURES = typer.Option(
 _IMAGES = typer.Option(
     metavar="DIR",
     show_default=False,
-    help="NIfTI images, <case>.nii.gz. Needed with .pt2 files; with .npz files they give the grid.",
+    help="NIfTI images, CASE.nii.gz. Needed with .pt2 files; with .npz files they give the grid.",
 )
 _MASKS = typer.Option(
     metavar="DIR",
     show_default=False,
-    help="Deployed masks, <case>.nii.gz: the masks to judge. Without it the fused mask of the "
+    help="Deployed masks, CASE.nii.gz: the masks to judge. Without it the fused mask of the "
     "samples is judged.",
 )
 _REFERENCES = typer.Option(
     metavar="DIR",
     show_default=False,
-    help="Reference masks of experts, <case>.nii.gz: adds the true Dice where there is one.",
+    help="Reference masks of experts, CASE.nii.gz: adds the true Dice where there is one.",
 )
 _CASES = typer.Option(
     metavar="CSV",

@@ -45,7 +45,7 @@ def extract_features(
     cases : iterable of Case or CaseFiles
         Read one at a time. A case id that comes again is a failed row.
     predictor : Predictor, optional
-        None for `DeepEnsemble` and `StoredSamples`.
+        None for samplers that bring their own models or samples.
     sampler : Sampler
     structures : mapping of str to int
         Structure name -> label.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -92,6 +93,10 @@ class FeatureExtractor:
     def __post_init__(self) -> None:
         """Refuse what cannot work, before the first case."""
         object.__setattr__(self, "structures", check_structures(self.structures))
+        if not isinstance(self.schema, FeatureSchema):
+            raise InputError(
+                "schema as a FeatureSchema", repr(self.schema), f"FeatureSchema({self.schema!r})"
+            )
         self.sampler.model_id(self.predictor)
 
     @property
@@ -116,7 +121,7 @@ class FeatureExtractor:
         InputError, GeometryError, SamplingError
             Naming the case.
         """
-        try:
+        with _naming(case):
             uncertainty = self._accumulator(case)
             image = case.channels_first()
             for sample in self.sampler(self.predictor, image, case_id=case.case_id):
@@ -128,8 +133,6 @@ class FeatureExtractor:
             if self.postprocess is not None:
                 mask = _checked_mask(self.postprocess(mask), mask.shape)
             return AccumulatedCase(uncertainty, mask, "fused")
-        except SegqcError as error:
-            raise type(error)(error.expected, error.received, error.remedy, case.case_id) from error
 
     def rows(self, case: Case, accumulated: AccumulatedCase) -> list[Row]:
         """Write the feature-table rows of an accumulated case, one per structure.
@@ -149,7 +152,8 @@ class FeatureExtractor:
         uncertainty, mask, judged = accumulated
         for name, labels in (("mask", case.mask), ("reference mask", case.reference)):
             self._refuse_foreign_labels(name, labels, case)
-        features = uncertainty.features(mask, image=case.channels_first())
+        with _naming(case):
+            features = uncertainty.features(mask, image=case.channels_first())
         return [
             {
                 **self._ids(case, structure, judged),
@@ -163,7 +167,9 @@ class FeatureExtractor:
     def failed_rows(self, case: Case | CaseFiles, why: str) -> list[Row]:
         """Write the rows of a case that could not be used: NaN features, and why."""
         judged = "fused" if case.mask is None else "deployed"
-        nothing = {f"feature_{name}": float("nan") for name in sorted(self.schema.names)}
+        elements = getattr(case, "element_weights", None) is not None
+        names = self.schema.element_names if elements else self.schema.names
+        nothing = {f"feature_{name}": float("nan") for name in names}
         return [
             {**self._ids(case, structure, judged), "failed": why, "dice": None, **nothing}
             for structure in self.structures
@@ -202,6 +208,14 @@ class FeatureExtractor:
             "judged": judged,
             "time": _utc_text(case.time),
         }
+
+
+@contextmanager
+def _naming(case: Case) -> Iterator[None]:
+    try:
+        yield
+    except SegqcError as error:
+        raise type(error)(error.expected, error.received, error.remedy, case.case_id) from error
 
 
 def why_failed(case_id: str, error: Exception) -> str:

@@ -16,7 +16,7 @@ from segqc_conformal.case import Case
 
 __all__ = ["read_finished", "resume_key", "write_finished"]
 
-_PARTS = ("image", "mask", "reference")
+_PARTS = ("image", "mask", "reference", "region_map", "element_weights", "scan")
 
 
 def resume_key(case: Any, structures: Mapping[str, int], settings: Mapping[str, str]) -> str:
@@ -49,7 +49,8 @@ def resume_key(case: Any, structures: Mapping[str, int], settings: Mapping[str, 
         canonical_json(
             {
                 "case": [case.case_id, case.patient_id, case.site, str(case.time)],
-                "content": {name: _fingerprint(getattr(case, name)) for name in _PARTS},
+                "content": {name: _fingerprint(getattr(case, name, None)) for name in _PARTS},
+                "samples": [_fingerprint(path) for path in getattr(case, "samples", ())],
                 "spacing": list(case.spacing) if isinstance(case, Case) else None,
                 "structures": dict(structures),
                 "settings": dict(settings),

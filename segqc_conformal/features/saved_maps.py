@@ -41,13 +41,13 @@ def save_maps(
     -------
     list of path
         ``mask.nii.gz`` and ``<map>.nii.gz``, or ``<map>_<structure>.nii.gz`` where a map has a
-        channel for each structure; float32, with the display range in the header, so that they
-        open as overlays in 3D Slicer and ITK-SNAP.
+        channel for each structure. Maps are float32 with the range of their colours in the header,
+        masks are labels: both open as overlays in 3D Slicer and ITK-SNAP.
 
     Raises
     ------
     GeometryError
-        If the grid has not 2 or 3 axes.
+        If the grid has not 2 or 3 axes, or mask or affine have another shape.
     InputError
         If a named map is not held.
 
@@ -66,10 +66,10 @@ def save_maps(
     """
     from segqc_conformal.adapters.nifti import write_volume
 
-    judged = uncertainty.fused_mask() if mask is None else np.asarray(mask)
     axes = len(uncertainty.spatial_shape)
     if axes not in (2, 3):
         raise GeometryError("a grid of 2 or 3 axes", f"{axes} axes", "save the maps as .npy files")
+    judged = _checked_mask(uncertainty, mask)
     matrix = _matrix(uncertainty.spacing_mm, affine)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -83,9 +83,24 @@ def save_maps(
     return written
 
 
+def _checked_mask(uncertainty: UncertaintyAccumulator, mask: ArrayLike | None) -> NDArray[Any]:
+    fused = uncertainty.fused_mask()
+    judged = fused if mask is None else np.asarray(mask)
+    if judged.shape != fused.shape:
+        raise GeometryError(
+            f"a mask of the fused mask's shape {fused.shape}",
+            judged.shape,
+            "give the mask that was judged",
+        )
+    return judged
+
+
 def _matrix(spacing_mm: tuple[float, ...], affine: ArrayLike | None) -> NDArray[np.float64]:
     if affine is not None:
-        return np.asarray(affine, dtype=np.float64)
+        matrix = np.asarray(affine, dtype=np.float64)
+        if matrix.shape != (4, 4):
+            raise GeometryError("an affine of shape (4, 4)", matrix.shape, "give that of the image")
+        return matrix
     return np.diag([*(*spacing_mm, 1.0)[:3], 1.0])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +32,7 @@ class StoredCaseFiles(CaseFiles):
     samples : tuple of path
         The files of probabilities, as `StoredSamples` reads them.
     scan : path, optional
-        The NIfTI image; read only where ``.npz`` probabilities need its grid.
+        The NIfTI image.
     spacing_mm : tuple of float, optional
         Voxel size for ``.npz`` probabilities where no file holds it.
 
@@ -40,6 +40,7 @@ class StoredCaseFiles(CaseFiles):
     -----
     The grid comes from the first of: NIfTI probabilities, `scan`, `mask`, `reference`,
     "spacing_mm" in the ``.npz`` file, `spacing_mm`. Without any of them the case is refused.
+    Intensities come from `scan` alone; without it the image is constant.
     Guarantee: none.
 
     Examples
@@ -53,7 +54,7 @@ class StoredCaseFiles(CaseFiles):
     spacing_mm: tuple[float, ...] | None = None
 
     def load(self) -> Case:
-        """Return a case on the grid of the probabilities, its image never looked at.
+        """Return a case on the grid of the probabilities.
 
         Raises
         ------
@@ -66,10 +67,15 @@ class StoredCaseFiles(CaseFiles):
         """
         first = self.samples[0]
         stored = _stored_spacing(first, self.case_id) if first.suffix == ".npz" else None
-        grid = first if first.suffix != ".npz" else self.scan or self.mask or self.reference
+        saved = first if first.suffix != ".npz" else self.mask or self.reference
+        grid = self.scan or saved
         if grid is None:
             return self._without_grid_file(stored or self.spacing_mm)
         case = self._read(grid)
+        if self.scan is None:
+            # The grid of a mask or of probabilities was read, not intensities: features of the
+            # image must not see the reference mask.
+            case = replace(case, image=np.broadcast_to(np.float32(0), case.spatial_shape))
         if stored is not None and not _close(stored, case.spacing):
             raise GeometryError(
                 f"the spacing of {Path(grid).name}, {case.spacing} mm",

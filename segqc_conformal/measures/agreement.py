@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from segqc_conformal.dice import dice_from_volumes
-from segqc_conformal.measures.judged_voxels import JudgedVoxels
-from segqc_conformal.uncertainty.bit_planes import pairwise_dice
+from segqc_conformal.measures.sample_dice import sample_dice
 from segqc_conformal.uncertainty.judged_structure import JudgedStructure
 
-__all__ = ["MEANINGS", "NAMES", "agreement"]
+__all__ = ["MEANINGS", "agreement"]
 
 MEANINGS = {
     "iou_all": "volume in every sample over volume in any",
@@ -19,7 +15,6 @@ MEANINGS = {
     "sample_dice_min": "smallest Dice of a sample to the judged mask",
     "volume_cv": "coefficient of variation of the samples' volumes",
 }
-NAMES = tuple(MEANINGS)
 
 
 def agreement(structure: JudgedStructure) -> dict[str, float]:
@@ -54,17 +49,12 @@ def agreement(structure: JudgedStructure) -> dict[str, float]:
     >>> agreement(structure)["iou_all"], round(agreement(structure)["pairwise_dice"], 4)
     (0.5, 0.6667)
     """
-    planes, inside = structure.planes, JudgedVoxels(structure)
-    shared = planes.intersections(structure.weights)
-    volumes = np.diag(shared)
-    pairs = pairwise_dice(shared)[np.triu_indices(planes.samples, k=1)]
-    within = planes.counts_within(inside.indices, structure.weights)
-    to_judged = dice_from_volumes(within, volumes, inside.size)
-    spread = volumes.std(ddof=1) if planes.samples > 1 else 0.0
+    volumes, pairs, to_judged = sample_dice(structure)
+    spread = volumes.std(ddof=1) if volumes.size > 1 else 0.0
     return {
-        "iou_all": planes.iou_of_all(structure.weights),
-        "pairwise_dice": float(pairs.mean()) if pairs.size else 1.0,
-        "pairwise_dice_min": float(pairs.min()) if pairs.size else 1.0,
+        "iou_all": structure.planes.iou_of_all(structure.weights),
+        "pairwise_dice": float(pairs.mean()),
+        "pairwise_dice_min": float(pairs.min()),
         "sample_dice_mean": float(to_judged.mean()),
         "sample_dice_min": float(to_judged.min()),
         "volume_cv": float(spread / volumes.mean()) if volumes.any() else 0.0,

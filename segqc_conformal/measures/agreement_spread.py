@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
+import torch
 
-from segqc_conformal.dice import dice_from_volumes
-from segqc_conformal.measures.judged_voxels import JudgedVoxels
-from segqc_conformal.uncertainty.bit_planes import pairwise_dice
+from segqc_conformal.measures.reducers import quantiles
+from segqc_conformal.measures.sample_dice import sample_dice
 from segqc_conformal.uncertainty.judged_structure import JudgedStructure
 
 __all__ = ["MEANINGS", "agreement_spread"]
@@ -33,7 +32,7 @@ def agreement_spread(structure: JudgedStructure) -> dict[str, float]:
     Returns
     -------
     dict of float
-        One number for each of `MEANINGS`. Quantiles are interpolated linearly, in [0, 1]; those of
+        One number for each of `MEANINGS`. Quantiles are values that occur, in [0, 1]; those of
         pairs are 1 for one sample. ``sample_volume_bias`` is in [-1, 1], 0 where all is empty.
 
     Notes
@@ -43,7 +42,6 @@ def agreement_spread(structure: JudgedStructure) -> dict[str, float]:
 
     Examples
     --------
-    >>> import torch
     >>> from segqc_conformal.uncertainty.bit_planes import BitPlanes
     >>> planes, mask = BitPlanes(), torch.tensor([True, True])
     >>> planes.add(torch.tensor([True, False]))
@@ -51,20 +49,14 @@ def agreement_spread(structure: JudgedStructure) -> dict[str, float]:
     >>> round(agreement_spread(structure)["sample_volume_bias"], 4)
     -0.3333
     """
-    planes, inside = structure.planes, JudgedVoxels(structure)
-    shared = planes.intersections(structure.weights)
-    volumes = np.diag(shared)
-    pairs = pairwise_dice(shared)[np.triu_indices(planes.samples, k=1)]
-    within = planes.counts_within(inside.indices, structure.weights)
-    dice = {
-        "pairwise_dice": pairs if pairs.size else np.ones(1),
-        "sample_dice": dice_from_volumes(within, volumes, inside.size),
-    }
+    volumes, pairs, to_judged = sample_dice(structure)
     features = {
-        f"{name}_{level}": float(np.quantile(values, at))
-        for name, values in dice.items()
-        for level, at in _LEVELS.items()
+        f"{name}_{level}": value
+        for name, dice in (("pairwise_dice", pairs), ("sample_dice", to_judged))
+        for level, value in zip(
+            _LEVELS, quantiles(torch.from_numpy(dice), None, [*_LEVELS.values()]), strict=True
+        )
     }
-    both = volumes.mean() + inside.size
-    bias = (volumes.mean() - inside.size) / both if both else 0.0
+    both = volumes.mean() + structure.size
+    bias = (volumes.mean() - structure.size) / both if both else 0.0
     return {**features, "sample_volume_bias": float(bias)}

@@ -8,9 +8,8 @@ import numpy as np
 import torch
 
 from segqc_conformal.errors import InputError
-from segqc_conformal.measures.judged_voxels import JudgedVoxels
 from segqc_conformal.measures.map_means import most_uncertain
-from segqc_conformal.measures.reducers import weighted_sum
+from segqc_conformal.measures.reducers import weighted_mean, weighted_sum
 from segqc_conformal.uncertainty.judged_structure import JudgedStructure
 
 __all__ = ["caller_meanings", "caller_regions"]
@@ -43,7 +42,8 @@ def caller_regions(
     structure : JudgedStructure
         With its region map.
     regions : mapping of str to int
-        Name -> label in the region map.
+        Name -> label in the region map, which need not hold each of them: a region may be absent
+        from a case. Labels that are not named here are no region.
     maps : iterable of str
         Names of maps.
 
@@ -61,7 +61,7 @@ def caller_regions(
 
     Notes
     -----
-    Guarantee: none. Source: Ghosal et al., SPIE 11596 (2021) (uncertainty by tissue region).
+    Guarantee: none. Source: Ghosal et al. (2021), prostate biopsies (uncertainty by tissue region).
 
     Examples
     --------
@@ -78,21 +78,22 @@ def caller_regions(
             "none",
             "give each case its region map, or a schema without regions",
         )
-    inside = JudgedVoxels(structure)
     labels = np.ascontiguousarray(structure.region_map, dtype=np.int64).reshape(-1)
-    labels_inside = torch.from_numpy(labels).to(inside.indices.device)[inside.indices]
-    weights = torch.ones_like(labels_inside) if inside.weights is None else inside.weights
-    held = {name: structure.maps[name] for name in maps}
+    labels_inside = torch.from_numpy(labels).to(structure.inside.device)[structure.inside]
+    weights = structure.inside_weights
+    if weights is None:
+        weights = torch.ones_like(labels_inside)
+    held = {name: structure.maps[name][structure.inside] for name in maps}
     features = {}
     for region, label in regions.items():
         here = torch.where(labels_inside == label, weights, 0)
         size = weighted_sum(here)
-        features[f"share_in_{region}"] = size / inside.size if inside.size else 0.0
+        features[f"share_in_{region}"] = size / structure.size if structure.size else 0.0
         for name, values in held.items():
             mean = most_uncertain(name, structure.class_count)
             if size:
-                mean = weighted_sum(values[inside.indices], here) / size
-            elif inside.size:
-                mean = inside.mean(values)
+                mean = weighted_sum(values, here) / size
+            elif structure.size:
+                mean = weighted_mean(values, structure.inside_weights)
             features[f"{name}_in_{region}"] = mean
     return features

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from math import log
 
-from segqc_conformal.measures.judged_voxels import JudgedVoxels
+from segqc_conformal.measures.reducers import weighted_mean
 from segqc_conformal.uncertainty.judged_structure import JudgedStructure
 
-__all__ = ["MEANINGS", "NAMES", "entropies"]
+__all__ = ["MEANINGS", "entropies"]
 
 MEANINGS = {
     "expected_entropy": "mean expected entropy over the judged mask, nats",
     "mutual_information": "mean mutual information over the judged mask, nats",
     "predictive_entropy": "mean predictive entropy over the judged mask, nats",
 }
-NAMES = tuple(MEANINGS)
 
 
 def entropies(structure: JudgedStructure) -> dict[str, float]:
@@ -23,7 +22,7 @@ def entropies(structure: JudgedStructure) -> dict[str, float]:
     Parameters
     ----------
     structure : JudgedStructure
-        With the maps of `NAMES`.
+        With the maps of `MEANINGS`.
 
     Returns
     -------
@@ -39,12 +38,14 @@ def entropies(structure: JudgedStructure) -> dict[str, float]:
     --------
     >>> import torch
     >>> from segqc_conformal.uncertainty.bit_planes import BitPlanes
-    >>> maps, mask = dict.fromkeys(NAMES, torch.tensor([0.5, 0.1])), torch.tensor([True, False])
+    >>> maps, mask = dict.fromkeys(MEANINGS, torch.tensor([0.5, 0.1])), torch.tensor([True, False])
     >>> structure = JudgedStructure("apex", None, 2, maps, BitPlanes(), mask, mask.long(), (1.0,))
     >>> entropies(structure)["predictive_entropy"]
     0.5
     """
-    inside = JudgedVoxels(structure)
-    if not inside.size:
-        return dict.fromkeys(NAMES, log(structure.class_count))
-    return {name: inside.mean(structure.maps[name]) for name in NAMES}
+    if not structure.size:
+        return dict.fromkeys(MEANINGS, log(structure.class_count))
+    return {
+        name: weighted_mean(structure.maps[name][structure.inside], structure.inside_weights)
+        for name in MEANINGS
+    }

@@ -27,17 +27,27 @@ from segqc_conformal.measures import (
     worst_parts,
 )
 from segqc_conformal.uncertainty.judged_structure import JudgedStructure
-from segqc_conformal.uncertainty.maps import MAPS
 
-__all__ = ["GROUPS", "NEEDS", "MeasureGroup", "SchemaName"]
+__all__ = ["GROUPS", "SCHEMAS", "MeasureGroup", "SchemaName", "SchemaRule"]
 
 SchemaName = Literal["aggregate", "standard", "full"]
 
-# Buffers of the accumulator.
-NEEDS: dict[SchemaName, frozenset[str]] = {
-    "aggregate": frozenset(),
-    "standard": frozenset({"mean", "expected"}),
-    "full": frozenset({"mean", "expected", "spread", "logs", "one_vs_rest"}),
+
+class SchemaRule(NamedTuple):
+    """A schema's version and the buffers of the accumulator that its features need.
+
+    The number of the version is raised by one when a feature comes, goes or is computed by another
+    rule.
+    """
+
+    version: str
+    needs: frozenset[str]
+
+
+SCHEMAS: dict[SchemaName, SchemaRule] = {
+    "aggregate": SchemaRule("aggregate-1", frozenset()),
+    "standard": SchemaRule("standard-1", frozenset({"mean", "expected"})),
+    "full": SchemaRule("full-1", frozenset({"mean", "expected", "spread", "logs", "one_vs_rest"})),
 }
 
 
@@ -54,11 +64,10 @@ class MeasureGroup(NamedTuple):
     needs_grid: bool = False
 
 
-_EVERY: frozenset[SchemaName] = frozenset({"aggregate", "standard", "full"})
+_EVERY: frozenset[SchemaName] = frozenset(SCHEMAS)
 _MASKS: frozenset[SchemaName] = frozenset({"aggregate", "full"})
 _MAPS: frozenset[SchemaName] = frozenset({"standard", "full"})
 _FULL: frozenset[SchemaName] = frozenset({"full"})
-_MAPS_OF_FULL = [name for name, rule in MAPS.items() if rule.needs <= NEEDS["full"]]
 
 GROUPS = (
     MeasureGroup(agreement.agreement, agreement.MEANINGS, _EVERY),
@@ -69,11 +78,11 @@ GROUPS = (
     MeasureGroup(uncertain_blob.uncertain_blob, uncertain_blob.MEANINGS, _FULL, True),
     MeasureGroup(margin.margin, margin.MEANINGS, _FULL, True),
     MeasureGroup(entropies.entropies, entropies.MEANINGS, _MAPS),
-    MeasureGroup(map_means.map_means, map_means.map_mean_meanings(_MAPS_OF_FULL), _FULL),
+    MeasureGroup(map_means.map_means, map_means.MEANINGS, _FULL),
     MeasureGroup(map_regions.by_region, map_regions.PLAIN_MEANINGS, _FULL),
     MeasureGroup(map_regions.by_distance, map_regions.GRID_MEANINGS, _FULL, True),
     MeasureGroup(worst_parts.worst_parts, worst_parts.MEANINGS, _FULL, True),
-    MeasureGroup(map_texture.map_texture, map_texture.MEANINGS, _FULL, True),
+    MeasureGroup(map_texture.map_texture, map_texture.MEANINGS, _FULL),
     MeasureGroup(size.size, size.MEANINGS, _EVERY),
     MeasureGroup(shape.shape, shape.MEANINGS, _EVERY, True),
     MeasureGroup(shape_axes.shape_axes, shape_axes.MEANINGS, _MASKS, True),

@@ -7,11 +7,11 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from segqc_conformal.measures.mask_box import mask_box
+from segqc_conformal.measures.mask_box import judged_box
 from segqc_conformal.uncertainty.judged_structure import JudgedStructure
-from segqc_conformal.uncertainty.label_randomness import label_cooccurrence
+from segqc_conformal.uncertainty.label_randomness import co_occurrence
 
-__all__ = ["MEANINGS", "co_occurrence", "label_texture"]
+__all__ = ["MEANINGS", "label_texture", "neighbour_shares"]
 
 MEANINGS = {
     "label_change_share": "share of neighbours with different labels, in the structure's box",
@@ -50,13 +50,13 @@ def label_texture(structure: JudgedStructure) -> dict[str, float]:
     >>> label_texture(structure)["label_contact_share"]
     0.5
     """
-    box = mask_box(structure.judged.cpu().numpy(), 0.0, structure.spacing_mm)
+    box = judged_box(structure)
     if box is None:
         return dict.fromkeys(MEANINGS, 0.0)
     labels = box.cut_around(structure.labels.cpu().numpy())
     own = np.pad(box.mask, 1)
     values, numbers = np.unique(np.where(own, -1, labels), return_inverse=True)
-    shares = co_occurrence(numbers.reshape(labels.shape), len(values), structure.spacing_mm)
+    shares = neighbour_shares(numbers.reshape(labels.shape), len(values), structure.spacing_mm)
     held = shares[shares > 0]
     surface = shares[0, 1:].sum()  # the structure comes first, being -1
     contact = shares[0, values > 0].sum()
@@ -68,7 +68,7 @@ def label_texture(structure: JudgedStructure) -> dict[str, float]:
     }
 
 
-def co_occurrence(
+def neighbour_shares(
     labels: NDArray[np.int64], count: int, spacing_mm: tuple[float, ...]
 ) -> NDArray[np.float64]:
     """Share of each pair of labels 0 .. count - 1 among neighbours, ``(count, count)``, symmetric.
@@ -77,11 +77,11 @@ def co_occurrence(
 
     Examples
     --------
-    >>> co_occurrence(np.array([0, 1, 1]), 2, (1.0,)).tolist()
+    >>> neighbour_shares(np.array([0, 1, 1]), 2, (1.0,)).tolist()
     [[0.0, 0.25], [0.25, 0.5]]
     """
     pairs = np.zeros((count, count))
     for offset, step in zip(np.eye(labels.ndim, dtype=int).tolist(), spacing_mm, strict=True):
-        pairs += label_cooccurrence(labels, count, offset) * (prod(spacing_mm) / step)
+        pairs += co_occurrence(labels, count, offset) * (prod(spacing_mm) / step)
     pairs += pairs.T
     return np.asarray(pairs / pairs.sum())

@@ -1,59 +1,51 @@
-"""The mean over the judged mask of every map that is held."""
+"""The mean of each uncertainty map over the judged mask."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from math import log, sqrt
 
-from segqc_conformal.measures import entropies
-from segqc_conformal.measures.judged_voxels import JudgedVoxels
+from segqc_conformal.measures.reducers import weighted_mean
 from segqc_conformal.uncertainty.judged_structure import JudgedStructure
 
-__all__ = ["map_mean_meanings", "map_means", "mean_name", "most_uncertain"]
+__all__ = ["EVIDENCE_MEANINGS", "MAP_NAMES", "MEANINGS", "map_means", "most_uncertain"]
 
-# Their means are features of the standard schema, under the maps' own names.
-_STANDARD = {"mean_probability", *entropies.NAMES}
+# A list of its own: what else an accumulator can hold must not change what a schema means. The
+# means of the entropies are features of the standard schema, under the maps' own names.
+MAP_NAMES = (
+    "b_map",
+    "b_map_max",
+    "confidence",
+    "epkl",
+    "margin",
+    "mutual_information_corrected",
+    "normalised_entropy",
+    "one_vs_rest_expected_entropy",
+    "one_vs_rest_mutual_information",
+    "one_vs_rest_predictive_entropy",
+    "rmi",
+    "standard_deviation",
+    "variance",
+)
+MEANINGS = {
+    f"{name}_judged_mean": f"mean of the map `{name}` over the judged mask" for name in MAP_NAMES
+}
+EVIDENCE_MEANINGS = {"vacuity_judged_mean": "mean of the map `vacuity` over the judged mask"}
 _LARGEST_DIVERGENCE = 23.0 * log(2.0)  # the maps raise p to 2**-23 before its logarithm
 
 
-def mean_name(map_name: str) -> str:
-    """Name of the feature that holds the mean of a map over the judged mask.
-
-    Examples
-    --------
-    >>> mean_name("epkl"), mean_name("mutual_information")
-    ('epkl_mean', 'mutual_information')
-    """
-    return map_name if map_name in _STANDARD else f"{map_name}_mean"
-
-
-def map_mean_meanings(map_names: Iterable[str]) -> dict[str, str]:
-    """Name and explain the features of these maps that the standard schema does not have.
-
-    Examples
-    --------
-    >>> map_mean_meanings(["epkl", "predictive_entropy"])
-    {'epkl_mean': 'mean epkl over the judged mask'}
-    """
-    return {
-        mean_name(name): f"mean {name.replace('_', ' ')} over the judged mask"
-        for name in map_names
-        if name not in _STANDARD
-    }
-
-
 def map_means(structure: JudgedStructure) -> dict[str, float]:
-    """Average every map that is held over the judged mask.
+    """Average the maps over the judged mask.
 
     Parameters
     ----------
     structure : JudgedStructure
+        With the maps of `MAP_NAMES`.
 
     Returns
     -------
     dict of float
-        ``<map>_mean``; without those of the standard schema, whose means are features under the
-        maps' own names. Of an empty mask `most_uncertain`.
+        One number for each of `MEANINGS`, whatever other maps are held; of evidence for each of
+        `EVIDENCE_MEANINGS` as well. Of an empty mask `most_uncertain`.
 
     Notes
     -----
@@ -63,16 +55,19 @@ def map_means(structure: JudgedStructure) -> dict[str, float]:
     --------
     >>> import torch
     >>> from segqc_conformal.uncertainty.bit_planes import BitPlanes
-    >>> maps, mask = {"epkl": torch.tensor([0.5, 0.25])}, torch.tensor([True, True])
+    >>> maps, mask = dict.fromkeys(MAP_NAMES, torch.tensor([0.5, 0.25])), torch.ones(2) > 0
     >>> structure = JudgedStructure("apex", None, 2, maps, BitPlanes(), mask, mask.long(), (1.0,))
-    >>> map_means(structure)
-    {'epkl_mean': 0.375}
+    >>> map_means(structure)["epkl_judged_mean"]
+    0.375
     """
-    inside = JudgedVoxels(structure)
-    names = [name for name in structure.maps if name not in _STANDARD]
-    if not inside.size:
-        return {mean_name(name): most_uncertain(name, structure.class_count) for name in names}
-    return {mean_name(name): inside.mean(structure.maps[name]) for name in names}
+    held = (*MAP_NAMES, "vacuity") if "vacuity" in structure.maps else MAP_NAMES
+    return {f"{name}_judged_mean": _mean(structure, name) for name in held}
+
+
+def _mean(structure: JudgedStructure, name: str) -> float:
+    if not structure.size:
+        return most_uncertain(name, structure.class_count)
+    return weighted_mean(structure.maps[name][structure.inside], structure.inside_weights)
 
 
 def most_uncertain(map_name: str, class_count: int) -> float:
@@ -87,8 +82,8 @@ def most_uncertain(map_name: str, class_count: int) -> float:
     Returns
     -------
     float
-        The largest value the map can have; the smallest for a map of certainty. Of a map that is
-        not known here log(class_count).
+        An upper bound of the map's values, a lower one for a map of certainty, whatever the number
+        and kind of samples. Of a map that is not known here log(class_count).
 
     Notes
     -----
@@ -113,5 +108,4 @@ def most_uncertain(map_name: str, class_count: int) -> float:
         "standard_deviation": spread,
         "vacuity": 1.0,
         "variance": spread**2,
-        "variation_ratio": 1.0 - 1.0 / class_count,
     }.get(map_name, log(class_count))

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import log
+from typing import NamedTuple
 
 from torch import Tensor
 
-from segqc_conformal.measures.judged_voxels import JudgedVoxels
-from segqc_conformal.measures.reducers import Reducer, reduce
+from segqc_conformal.measures.reducers import (
+    mean_above,
+    quantiles,
+    share_above,
+    weighted_mean,
+    weighted_sum,
+)
 from segqc_conformal.measures.regions import (
     BAND_MM,
     DEPTH_CAP_MM,
@@ -19,8 +26,8 @@ from segqc_conformal.uncertainty.judged_structure import JudgedStructure
 
 __all__ = ["GRID_MEANINGS", "PLAIN_MEANINGS", "THRESHOLDS", "by_distance", "by_region"]
 
-# nats. A voxel is uncertain from odds of about 8 : 1; no share k/n of few certain samples lies
-# there, so that rounding decides no tie.
+# nats. Of two classes a voxel is uncertain from odds of about 8 : 1; no share k/n of few certain
+# samples lies there, so that rounding decides no tie.
 THRESHOLDS = {"predictive_entropy": 0.36, "mutual_information": 0.1}
 
 _REGIONS = {
@@ -41,20 +48,27 @@ _REDUCED_BY = {
     "exterior": ("mean", "sum", "max", "mean_above"),
     "depth": ("mean",),
 }
-_REDUCTIONS = {
-    "mean": "mean {map} over {place}",
-    "sum": "sum of {map} over {place}, nats ml",
-    "max": "largest {map} in {place}",
-    "q50": "median {map} in {place}",
-    "q90": "0.9-quantile of {map} in {place}",
-    "mean_above": "mean {map} above {at} nats in {place}",
-    "share_above": "share with {map} above {at} nats of {place}",
+
+
+class _Way(NamedTuple):
+    reduce: Callable[[Tensor, Tensor | None, float], float]  # values, weights, threshold
+    words: str
+
+
+_WAYS = {
+    "mean": _Way(lambda v, w, at: weighted_mean(v, w), "mean {map} over {place}"),
+    "sum": _Way(lambda v, w, at: weighted_sum(v, w), "sum of {map} over {place}, nats ml"),
+    "max": _Way(lambda v, w, at: float(v.max()), "largest {map} in {place}"),
+    "q50": _Way(lambda v, w, at: quantiles(v, w, (0.5,))[0], "median {map} in {place}"),
+    "q90": _Way(lambda v, w, at: quantiles(v, w, (0.9,))[0], "0.9-quantile of {map} in {place}"),
+    "mean_above": _Way(mean_above, "mean {map} above {at} nats in {place}"),
+    "share_above": _Way(share_above, "share with {map} above {at} nats of {place}"),
 }
 
 
 def _meanings(*regions: str) -> dict[str, str]:
     return {
-        f"{name}_{region}_{way}": _REDUCTIONS[way].format(
+        f"{name}_{region}_{way}": _WAYS[way].words.format(
             map=name.replace("_", " "), at=at, place=_REGIONS[region]
         )
         for name, at in THRESHOLDS.items()
@@ -121,9 +135,8 @@ def by_distance(structure: JudgedStructure) -> dict[str, float]:
 
 
 def _reduced(structure: JudgedStructure, regions: dict[str, Region]) -> dict[str, float]:
-    inside = JudgedVoxels(structure)
-    judged = Region(inside.indices, inside.weights)
-    largest, voxel_ml = log(structure.class_count), inside.voxel_mm3 / 1000.0
+    judged = Region(structure.inside, structure.inside_weights)
+    largest, voxel_ml = log(structure.class_count), structure.voxel_mm3 / 1000.0
     features: dict[str, float] = {}
     for name, threshold in THRESHOLDS.items():
         for place, region in regions.items():
@@ -132,24 +145,9 @@ def _reduced(structure: JudgedStructure, regions: dict[str, Region]) -> dict[str
             if chosen.is_empty:
                 found = {way: {"share_above": 1.0}.get(way, largest) for way in ways}
             else:
-                found = _reduced_by(ways, chosen, structure.maps[name], threshold)
+                values, weights = chosen.values(structure.maps[name]), chosen.weights
+                found = {way: _WAYS[way].reduce(values, weights, threshold) for way in ways}
             if "sum" in found:
                 found["sum"] = 0.0 if region.is_empty else found["sum"] * voxel_ml
             features |= {f"{name}_{place}_{way}": value for way, value in found.items()}
     return features
-
-
-def _reduced_by(
-    ways: tuple[str, ...], region: Region, map_values: Tensor, threshold: float
-) -> dict[str, float]:
-    reducers = {
-        "mean": Reducer("mean"),
-        "sum": Reducer("sum"),
-        "max": Reducer("max"),
-        "q50": Reducer("quantile", 0.5),
-        "q90": Reducer("quantile", 0.9),
-        "mean_above": Reducer("mean_above", threshold),
-        "share_above": Reducer("share_above", threshold),
-    }
-    values = region.values(map_values)
-    return {way: reduce(values, region.weights, reducers[way]) for way in ways}

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from segqc_conformal.measures.intensity import BINS, histogram_entropy, moments
-from segqc_conformal.measures.judged_voxels import JudgedVoxels
+from segqc_conformal.measures.first_order import BINS, histogram_entropy, moments
 from segqc_conformal.uncertainty.judged_structure import JudgedStructure
 
 __all__ = ["MEANINGS", "map_texture"]
@@ -25,7 +24,7 @@ def map_texture(structure: JudgedStructure) -> dict[str, float]:
     Parameters
     ----------
     structure : JudgedStructure
-        On a grid, with its predictive entropy.
+        With its predictive entropy.
 
     Returns
     -------
@@ -45,13 +44,15 @@ def map_texture(structure: JudgedStructure) -> dict[str, float]:
     >>> map_texture(structure)["predictive_entropy_std"]
     0.125
     """
-    inside = JudgedVoxels(structure)
-    if not inside.size:
+    if not structure.size:
         return dict.fromkeys(MEANINGS, 0.0)
-    values = structure.maps["predictive_entropy"][inside.indices].cpu().numpy().astype(np.float64)
-    found = moments(values)
+    held = structure.inside_weights
+    weights = None if held is None else held.cpu().numpy()
+    values = structure.maps["predictive_entropy"][structure.inside].cpu().numpy()
+    values = values.astype(np.float64)
+    found = moments(values, weights)
     return {
-        "predictive_entropy_histogram_entropy": histogram_entropy(values),
+        "predictive_entropy_histogram_entropy": histogram_entropy(values, weights),
         "predictive_entropy_kurtosis": found["kurtosis"],
         "predictive_entropy_skewness": found["skewness"],
         "predictive_entropy_std": found["std"],

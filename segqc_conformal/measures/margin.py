@@ -17,12 +17,13 @@ __all__ = ["EPSILON", "MEANINGS", "margin"]
 EPSILON = 0.05
 _SLACK = 1e-6  # with 20 certain samples p is often 0.05 or 0.95: no rounding decides
 
+_WAY = f"from the surface of p > {EPSILON:g} to p >= {1 - EPSILON:g}"
 MEANINGS = {
-    "margin_max_mm": f"largest way from the surface of p > {EPSILON:g} to p >= {1 - EPSILON:g}",
-    "margin_mean_mm": f"mean way from the surface of p > {EPSILON:g} to p >= {1 - EPSILON:g}",
-    "margin_share": "share of the largest possible volume that is not certain",
-    "volume_high_ml": f"volume of p > {EPSILON:g}, the largest possible",
-    "volume_low_ml": f"volume of p >= {1 - EPSILON:g}, the certain part",
+    "uncertainty_margin_high_ml": f"volume of p > {EPSILON:g}, the largest possible",
+    "uncertainty_margin_low_ml": f"volume of p >= {1 - EPSILON:g}, the certain part",
+    "uncertainty_margin_max_mm": f"largest way {_WAY}",
+    "uncertainty_margin_mean_mm": f"mean way {_WAY}",
+    "uncertainty_margin_share": "share of the largest possible volume that is not certain",
 }
 
 
@@ -37,12 +38,12 @@ def margin(structure: JudgedStructure) -> dict[str, float]:
     Returns
     -------
     dict of float
-        With V(p >= 0.95) the certain and V(p > 0.05) the possible volume: ``volume_low_ml`` and
-        ``volume_high_ml``; ``margin_share``, what of the possible volume is not certain;
-        ``margin_mean_mm`` and ``margin_max_mm``, from the centres of the outermost possible voxels
-        to the nearest certain voxel, 0 where both surfaces are one. Where no voxel is certain the
-        distance is taken to the most probable ones. Where none is possible, distances and volumes
-        are 0 and ``margin_share`` is 1.
+        One number for each of `MEANINGS`. With V(p >= 0.95) the certain and V(p > 0.05) the
+        possible volume: ``.._low_ml`` and ``.._high_ml``; ``.._share``, what of the possible volume
+        is not certain; ``.._mean_mm`` and ``.._max_mm``, from the centres of the outermost possible
+        voxels to the nearest certain voxel, 0 where both surfaces are one. Where no voxel is
+        certain the distance is taken to the most probable ones. Where none is possible, distances
+        and volumes are 0 and ``.._share`` is 1.
 
     Notes
     -----
@@ -56,15 +57,15 @@ def margin(structure: JudgedStructure) -> dict[str, float]:
     >>> from segqc_conformal.uncertainty.bit_planes import BitPlanes
     >>> p = torch.tensor([0.0, 0.3, 0.6, 1.0, 0.5, 0.0])
     >>> args = ("apex", p, 2, {}, BitPlanes(), p > 0.5, (p > 0.5).long(), (2.0,))
-    >>> margin(JudgedStructure(*args))["margin_max_mm"]
+    >>> margin(JudgedStructure(*args))["uncertainty_margin_max_mm"]
     4.0
     """
     assert structure.probability is not None
     spacing = structure.spacing_mm
     p = structure.probability.reshape(structure.judged.shape)
-    box = mask_box((p > EPSILON + _SLACK).cpu().numpy(), 0.0, spacing)
+    box = mask_box((p > EPSILON + _SLACK).cpu().numpy())
     if box is None:
-        return {**dict.fromkeys(MEANINGS, 0.0), "margin_share": 1.0}
+        return {**dict.fromkeys(MEANINGS, 0.0), "uncertainty_margin_share": 1.0}
     possible, near = box.mask, p[box.slices].cpu().numpy()
     certain = near >= 1.0 - EPSILON - _SLACK
     low, high = int(np.count_nonzero(certain)), int(np.count_nonzero(possible))
@@ -72,11 +73,11 @@ def margin(structure: JudgedStructure) -> dict[str, float]:
     width = distance_to(core, spacing)[_surface(possible)]
     voxel_ml = prod(spacing) / 1000.0
     return {
-        "margin_max_mm": float(width.max()),
-        "margin_mean_mm": float(width.mean()),
-        "margin_share": (high - low) / high,
-        "volume_high_ml": high * voxel_ml,
-        "volume_low_ml": low * voxel_ml,
+        "uncertainty_margin_high_ml": high * voxel_ml,
+        "uncertainty_margin_low_ml": low * voxel_ml,
+        "uncertainty_margin_max_mm": float(width.max()),
+        "uncertainty_margin_mean_mm": float(width.mean()),
+        "uncertainty_margin_share": (high - low) / high,
     }
 
 

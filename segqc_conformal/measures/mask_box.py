@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["MaskBox", "mask_box"]
+from segqc_conformal.uncertainty.judged_structure import JudgedStructure
+
+__all__ = ["MaskBox", "judged_box", "mask_box"]
 
 
 class MaskBox(NamedTuple):
@@ -40,18 +42,12 @@ class MaskBox(NamedTuple):
         return np.pad(array[wide], missing)
 
 
-def mask_box(
-    mask: NDArray[np.bool_], margin_mm: float, spacing_mm: tuple[float, ...]
-) -> MaskBox | None:
-    """Cut out the bounding box of a mask with a margin on each side, as far as the grid goes.
+def mask_box(mask: NDArray[np.bool_]) -> MaskBox | None:
+    """Cut out the bounding box of a mask.
 
     Parameters
     ----------
     mask : ndarray of bool, shape ``(*spatial)``
-    margin_mm : float, >= 0
-        Rounded up to whole voxels.
-    spacing_mm : tuple of float
-        One per axis, > 0.
 
     Returns
     -------
@@ -64,15 +60,52 @@ def mask_box(
 
     Examples
     --------
-    >>> mask_box(np.array([0, 0, 0, 1, 0, 0, 0], dtype=bool), 2.0, (1.5,)).slices
-    (slice(1, 6, None),)
+    >>> mask_box(np.array([0, 0, 0, 1, 0, 1, 0], dtype=bool)).slices
+    (slice(3, 6, None),)
     """
     slices = []
-    for axis, (length, step) in enumerate(zip(mask.shape, spacing_mm, strict=True)):
+    for axis in range(mask.ndim):
         others = tuple(other for other in range(mask.ndim) if other != axis)
         held = np.flatnonzero(mask.any(axis=others))
         if not held.size:
             return None
-        wide = ceil(margin_mm / step)
-        slices.append(slice(max(0, int(held[0]) - wide), min(length, int(held[-1]) + 1 + wide)))
+        slices.append(slice(int(held[0]), int(held[-1]) + 1))
     return MaskBox(tuple(slices), mask[tuple(slices)], mask.shape)
+
+
+def judged_box(structure: JudgedStructure, margin_mm: float = 0.0) -> MaskBox | None:
+    """Cut out the box of a judged mask with a margin on each side, as far as the grid goes.
+
+    Parameters
+    ----------
+    structure : JudgedStructure
+        On a grid.
+    margin_mm : float, >= 0
+        Rounded up to whole voxels.
+
+    Returns
+    -------
+    MaskBox or None
+        None for an empty mask.
+
+    Notes
+    -----
+    Guarantee: none (geometry).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from segqc_conformal.uncertainty.bit_planes import BitPlanes
+    >>> mask = torch.tensor([0, 0, 0, 1, 0, 0, 0]).bool()
+    >>> structure = JudgedStructure("a", None, 2, {}, BitPlanes(), mask, mask.long(), (1.5,))
+    >>> judged_box(structure, 2.0).slices
+    (slice(1, 6, None),)
+    """
+    if structure.box is None:
+        return None
+    shape = tuple(structure.judged.shape)
+    slices = []
+    for part, length, step in zip(structure.box, shape, structure.spacing_mm, strict=True):
+        wide = ceil(margin_mm / step)
+        slices.append(slice(max(0, part.start - wide), min(length, part.stop + wide)))
+    return MaskBox(tuple(slices), structure.judged[tuple(slices)].cpu().numpy(), shape)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
-from segqc_conformal.measures.mask_box import mask_box
+from segqc_conformal.measures.mask_box import judged_box
 from segqc_conformal.uncertainty.judged_structure import JudgedStructure
 
 __all__ = ["component_numbers", "part_sums", "slice_axis", "slice_numbers"]
@@ -52,7 +52,7 @@ def component_numbers(structure: JudgedStructure) -> Tensor:
     >>> component_numbers(structure).tolist()
     [0, 1, 1]
     """
-    box = mask_box(structure.judged.cpu().numpy(), 0.0, structure.spacing_mm)
+    box = judged_box(structure)
     numbers: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
     if box is not None:
         numbers = ndimage.label(box.mask)[0][box.mask].astype(np.int64) - 1

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from segqc_conformal.measures.mask_box import mask_box
 from segqc_conformal.uncertainty.judged_structure import JudgedStructure
 
 __all__ = ["PATCH_MM", "Patches"]
@@ -47,20 +46,25 @@ class Patches:
         [True]
         """
         spacing = structure.spacing_mm
-        window = tuple(max(1, round(PATCH_MM / step)) for step in spacing)
-        mask = structure.judged.cpu().numpy()
-        box = mask_box(mask, 0.0, spacing)
-        if box is None:
+        # A flat image stored with a third axis is not averaged with nothing.
+        window = tuple(
+            1 if length == 1 else max(1, round(PATCH_MM / step))
+            for length, step in zip(structure.judged.shape, spacing, strict=True)
+        )
+        if structure.box is None:
             return None
         slices = tuple(
             slice(max(0, part.start - wide + 1), min(length, part.stop + wide - 1))
-            for part, wide, length in zip(box.slices, window, mask.shape, strict=True)
+            for part, wide, length in zip(
+                structure.box, window, structure.judged.shape, strict=True
+            )
         )
         padding = tuple(
             (0, max(0, wide - (part.stop - part.start)))
             for part, wide in zip(slices, window, strict=True)
         )
-        counts = _window_sums(np.pad(mask[slices], padding), window)
+        mask = structure.judged[slices].cpu().numpy()
+        counts = _window_sums(np.pad(mask, padding), window)
         return cls(slices, padding, window, counts > 0.5)
 
     def largest_mean(self, map_values: Tensor) -> float:

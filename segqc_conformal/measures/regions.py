@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from segqc_conformal.measures.distance import distance_inside, distance_to
-from segqc_conformal.measures.judged_voxels import JudgedVoxels
-from segqc_conformal.measures.mask_box import mask_box
+from segqc_conformal.measures.mask_box import judged_box
 from segqc_conformal.uncertainty.judged_structure import JudgedStructure
 
 __all__ = ["BAND_MM", "DEPTH_CAP_MM", "Region", "grid_regions", "plain_regions"]
@@ -60,10 +59,9 @@ def plain_regions(structure: JudgedStructure) -> dict[str, Region]:
     >>> plain_regions(structure)["judged"].indices.tolist()
     [1]
     """
-    inside = JudgedVoxels(structure)
     return {
         "all": Region(None, structure.weights),
-        "judged": Region(inside.indices, inside.weights),
+        "judged": Region(structure.inside, structure.inside_weights),
     }
 
 
@@ -101,7 +99,7 @@ def grid_regions(structure: JudgedStructure) -> dict[str, Region]:
     spacing, device = structure.spacing_mm, structure.judged.device
     # A tie at the band's edge must not be decided by rounding.
     band = max(BAND_MM, min(spacing)) * (1.0 + 1e-9)
-    box = mask_box(structure.judged.cpu().numpy(), band, spacing)
+    box = judged_box(structure, band)
     outside = torch.ones(structure.judged.numel(), dtype=torch.bool, device=device)
     if box is None:
         empty = Region(outside[:0].nonzero().squeeze(1))

@@ -8,13 +8,10 @@ from math import isfinite
 
 from segqc_conformal.errors import InputError
 from segqc_conformal.measures.caller_regions import caller_meanings, caller_regions
-from segqc_conformal.measures.groups import GROUPS, NEEDS, MeasureGroup, SchemaName
+from segqc_conformal.measures.groups import GROUPS, SCHEMAS, MeasureGroup, SchemaName
 from segqc_conformal.uncertainty.judged_structure import JudgedStructure
 
 __all__ = ["STANDARD", "FeatureSchema"]
-
-# Raised by one when a feature of the schema comes, goes or is computed by another rule.
-_VERSIONS = {"aggregate": "aggregate-1", "standard": "standard-1", "full": "full-1"}
 
 
 @dataclass(frozen=True)
@@ -28,14 +25,16 @@ class FeatureSchema:
         the samples, the mean probability, entropies and a simple shape; "full": everything this
         package measures.
     regions : mapping of str to int, optional
-        Name -> label in the case's region map.
+        Name -> label in the case's region map. A region may be absent from a case, and the map may
+        hold labels that are not named here.
     own : callable, optional
         ``JudgedStructure -> mapping of str to float``: features of your own, named ``own_<name>``.
+        A named function: its name becomes part of the version.
 
     Raises
     ------
     InputError
-        For an unknown name.
+        For an unknown name, or an own function without a name (a lambda, a partial).
 
     Notes
     -----
@@ -55,33 +54,52 @@ class FeatureSchema:
     own: Callable[[JudgedStructure], Mapping[str, float]] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse an unknown name."""
-        if self.name not in _VERSIONS:
+        """Refuse what would have no version."""
+        if self.name not in SCHEMAS:
             raise InputError(
-                f"a feature schema named {', '.join(_VERSIONS)}", self.name, "choose one of these"
+                f"a feature schema named {', '.join(SCHEMAS)}", self.name, "choose one of these"
+            )
+        if self.regions is not None and not isinstance(self.regions, Mapping):
+            raise InputError(
+                "regions as {name: label}", repr(self.regions), "name each region of the region map"
+            )
+        if self.own is not None and "<lambda>" in getattr(self.own, "__qualname__", "<lambda>"):
+            raise InputError(
+                "an own feature function with a name, which the version says",
+                repr(self.own),
+                "give a named function: def own(structure): ...",
             )
 
     @property
     def version(self) -> str:
         """Name and number of the schema, its regions and the name of the own function."""
-        parts = [_VERSIONS[self.name]]
+        parts = [SCHEMAS[self.name].version]
         if self.regions:
-            listed = ",".join(f"{name}={label}" for name, label in self.regions.items())
+            listed = ",".join(f"{name}={label}" for name, label in sorted(self.regions.items()))
             parts.append(f"regions({listed})")
         if self.own is not None:
-            named = self.own if hasattr(self.own, "__qualname__") else type(self.own)
-            parts.append(f"own:{named.__module__}.{named.__qualname__}")
+            parts.append(f"own:{self.own.__module__}.{self.own.__qualname__}")
         return "+".join(parts)
 
     @property
     def needs(self) -> frozenset[str]:
         """Buffers of the accumulator that the features are computed from."""
-        return NEEDS[self.name]
+        return SCHEMAS[self.name].needs
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the features of exclusive classes on a grid, sorted; own ones are not known."""
+        """Names of the features on a grid, sorted; own ones are not known.
+
+        They are the same whatever the structures and the maps that are held. Overlapping regions
+        have all of them; evidence has the full schema's ``vacuity_judged_mean`` besides.
+        """
         return tuple(sorted(self.describe()))
+
+    @property
+    def element_names(self) -> tuple[str, ...]:
+        """Names of the features of flat elements with weights, sorted: those without a grid."""
+        on_a_grid = {n for group in self._groups() if group.needs_grid for n in group.meanings}
+        return tuple(name for name in self.names if name not in on_a_grid)
 
     def describe(self) -> dict[str, str]:
         """Return what each feature means, in one line, in the order of the groups."""
@@ -104,8 +122,8 @@ class FeatureSchema:
         Raises
         ------
         InputError
-            If the own function gives anything but finite numbers, or regions are asked for and the
-            structure has no region map.
+            If the own function gives anything but a mapping to finite numbers, or regions are asked
+            for and the structure has no region map.
 
         Notes
         -----
@@ -128,7 +146,14 @@ class FeatureSchema:
     def _own_features(self, structure: JudgedStructure) -> dict[str, float]:
         if self.own is None:
             return {}
-        return {f"own_{name}": _checked(name, value) for name, value in self.own(structure).items()}
+        found = self.own(structure)
+        if not isinstance(found, Mapping):
+            raise InputError(
+                "a mapping of names to numbers from the own feature function",
+                repr(found),
+                "return {} where it has no features",
+            )
+        return {f"own_{name}": _checked(name, value) for name, value in found.items()}
 
 
 def _checked(name: str, value: object) -> float:

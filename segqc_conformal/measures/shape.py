@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from math import gamma, pi, prod
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from segqc_conformal.measures.ball import ball_radius, unit_ball_volume
+from segqc_conformal.measures.mask_box import judged_box
 from segqc_conformal.uncertainty.judged_structure import JudgedStructure
 
-__all__ = ["MEANINGS", "NAMES", "shape", "shape_features", "surface"]
+__all__ = ["MEANINGS", "shape", "surface"]
 
 MEANINGS = {
     "component_count": "number of pieces of the judged mask, connected by faces",
@@ -19,37 +21,15 @@ MEANINGS = {
     "sphericity": "surface of the ball of the judged mask's volume over its surface",
     "surface_to_volume": "surface, in voxel faces, over volume of the judged mask, 1/mm",
 }
-NAMES = tuple(MEANINGS)
 
 
 def shape(structure: JudgedStructure) -> dict[str, float]:
-    """Describe the judged mask of a structure by `shape_features`.
+    """Describe the shape of the judged mask by five numbers.
 
     Parameters
     ----------
     structure : JudgedStructure
         On a grid.
-
-    Returns
-    -------
-    dict of float
-        One number for each of `NAMES`.
-
-    Notes
-    -----
-    Guarantee: none (geometry).
-    """
-    return shape_features(structure.judged.cpu().numpy(), structure.spacing_mm)
-
-
-def shape_features(mask: NDArray[np.bool_], spacing_mm: tuple[float, ...]) -> dict[str, float]:
-    """Describe the shape of one mask by five numbers.
-
-    Parameters
-    ----------
-    mask : ndarray of bool, shape ``(*spatial)``
-    spacing_mm : tuple of float
-        One per axis, > 0.
 
     Returns
     -------
@@ -66,25 +46,27 @@ def shape_features(mask: NDArray[np.bool_], spacing_mm: tuple[float, ...]) -> di
 
     Examples
     --------
-    >>> cube = np.zeros((6, 6, 6), dtype=bool)
-    >>> cube[1:4, 1:4, 1:4] = True
-    >>> shape_features(cube, (2.0, 2.0, 2.0))["surface_to_volume"]
+    >>> import torch
+    >>> from segqc_conformal.uncertainty.bit_planes import BitPlanes
+    >>> mask = torch.ones(3, 3, 3, dtype=torch.bool)
+    >>> args = (BitPlanes(), mask, mask.long(), (2.0, 2.0, 2.0))
+    >>> shape(JudgedStructure("apex", None, 2, {}, *args))["surface_to_volume"]
     1.0
     """
-    boxes = ndimage.find_objects(mask.view(np.uint8), max_label=1)
-    if not boxes or boxes[0] is None:
-        return dict.fromkeys(NAMES, 0.0)
-    box = mask[boxes[0]]  # everything below costs the box, not the image
-    voxels = int(np.count_nonzero(box))
+    box = judged_box(structure)
+    if box is None:
+        return dict.fromkeys(MEANINGS, 0.0)
+    mask, spacing_mm = box.mask, structure.spacing_mm
+    voxels = int(np.count_nonzero(mask))
     volume = voxels * prod(spacing_mm)
-    area = surface(box, spacing_mm)
-    components, count = ndimage.label(box)
+    area = surface(mask, spacing_mm)
+    components, count = ndimage.label(mask)
     largest = int(np.bincount(components.reshape(-1))[1:].max())
     return {
         "component_count": float(count),
-        "extent": voxels / box.size,
+        "extent": voxels / mask.size,
         "largest_component_share": largest / voxels,
-        "sphericity": _ball_surface(volume, box.ndim) / area,
+        "sphericity": _ball_surface(volume, mask.ndim) / area,
         "surface_to_volume": area / volume,
     }
 
@@ -107,6 +89,4 @@ def surface(mask: NDArray[np.bool_], spacing_mm: tuple[float, ...]) -> float:
 
 
 def _ball_surface(volume: float, axes: int) -> float:
-    unit_volume = pi ** (axes / 2) / gamma(axes / 2 + 1)
-    radius = (volume / unit_volume) ** (1 / axes)
-    return float(axes * unit_volume * radius ** (axes - 1))
+    return axes * unit_ball_volume(axes) * ball_radius(volume, axes) ** (axes - 1)

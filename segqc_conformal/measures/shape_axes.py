@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from segqc_conformal.measures.mask_box import mask_box
+from segqc_conformal.measures.mask_box import judged_box
 from segqc_conformal.uncertainty.judged_structure import JudgedStructure
 
 __all__ = ["MEANINGS", "principal_axes", "shape_axes"]
@@ -47,7 +47,7 @@ def shape_axes(structure: JudgedStructure) -> dict[str, float]:
     >>> shape_axes(structure)["axis_minor_mm"]
     2.0
     """
-    box = mask_box(structure.judged.cpu().numpy(), 0.0, structure.spacing_mm)
+    box = judged_box(structure)
     if box is None:
         return dict.fromkeys(MEANINGS, 0.0)
     lengths = principal_axes(box.mask, structure.spacing_mm)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from math import gamma, pi, prod
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import ConvexHull
 
+from segqc_conformal.measures.ball import ball_radius
 from segqc_conformal.measures.distance import distance_inside
-from segqc_conformal.measures.mask_box import mask_box
+from segqc_conformal.measures.mask_box import judged_box
 from segqc_conformal.measures.shape import surface
 from segqc_conformal.uncertainty.judged_structure import JudgedStructure
 
@@ -23,7 +24,7 @@ MEANINGS = {
     "equivalent_diameter_mm": "diameter of the ball of the judged mask's volume",
     "hole_share": "share of the judged mask with its holes filled that is hole",
     "solidity": "volume of the judged mask over that of its convex hull",
-    "surface_area": "voxel faces between the judged mask and the rest, mm^2",
+    "surface_mm2": "voxel faces between the judged mask and the rest, mm^2",
 }
 
 
@@ -51,11 +52,11 @@ def shape_outline(structure: JudgedStructure) -> dict[str, float]:
     >>> from segqc_conformal.uncertainty.bit_planes import BitPlanes
     >>> mask = torch.ones(4, 2, dtype=torch.bool)
     >>> structure = JudgedStructure("a", None, 2, {}, BitPlanes(), mask, mask.long(), (1.0, 2.0))
-    >>> shape_outline(structure)["surface_area"]
+    >>> shape_outline(structure)["surface_mm2"]
     16.0
     """
     spacing = structure.spacing_mm
-    box = mask_box(structure.judged.cpu().numpy(), 0.0, spacing)
+    box = judged_box(structure)
     if box is None:
         return dict.fromkeys(MEANINGS, 0.0)
     mask = box.mask
@@ -65,10 +66,10 @@ def shape_outline(structure: JudgedStructure) -> dict[str, float]:
         "box_longest_mm": float(sides.max()),
         "box_shortest_mm": float(sides.min()),
         "depth_max_mm": float(distance_inside(mask, spacing).max()),
-        "equivalent_diameter_mm": _ball_diameter(volume, mask.ndim),
+        "equivalent_diameter_mm": 2.0 * ball_radius(volume, mask.ndim),
         "hole_share": hole_share(mask),
         "solidity": solidity(mask),
-        "surface_area": surface(mask, spacing),
+        "surface_mm2": surface(mask, spacing),
     }
 
 
@@ -118,8 +119,3 @@ def _corners(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
     shape = tuple(length + 1 for length in mask.shape)
     once = np.unique(np.ravel_multi_index(tuple(corners.T), shape))  # faster than by rows
     return np.stack(np.unravel_index(once, shape), axis=1)
-
-
-def _ball_diameter(volume: float, axes: int) -> float:
-    unit_volume = pi ** (axes / 2) / gamma(axes / 2 + 1)
-    return float(2.0 * (volume / unit_volume) ** (1 / axes))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from segqc_conformal.measures.mask_box import mask_box
+from segqc_conformal.measures.mask_box import judged_box
 from segqc_conformal.uncertainty.judged_structure import JudgedStructure
 
 __all__ = ["MEANINGS", "shape_place"]
@@ -43,7 +43,7 @@ def shape_place(structure: JudgedStructure) -> dict[str, float]:
     {'border_share': 0.5, 'centroid_offset_mm': 3.0}
     """
     shape, spacing = structure.judged.shape, np.asarray(structure.spacing_mm)
-    box = mask_box(structure.judged.cpu().numpy(), 0.0, structure.spacing_mm)
+    box = judged_box(structure)
     if box is None:
         return dict.fromkeys(MEANINGS, 0.0)
     places = np.argwhere(box.mask) + [part.start for part in box.slices]

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from segqc_conformal.measures.judged_voxels import JudgedVoxels
 from segqc_conformal.uncertainty.judged_structure import JudgedStructure
 
-__all__ = ["MEANINGS", "NAMES", "size"]
+__all__ = ["MEANINGS", "size"]
 
 MEANINGS = {
     "log_volume": "log10 of 1 + volume of the judged mask in mm^3",
     "volume_ml": "volume of the judged mask; 0 marks an empty one",
 }
-NAMES = tuple(MEANINGS)
 
 
 def size(structure: JudgedStructure) -> dict[str, float]:
@@ -42,5 +40,5 @@ def size(structure: JudgedStructure) -> dict[str, float]:
     >>> size(structure)["volume_ml"]
     0.1
     """
-    volume_mm3 = JudgedVoxels(structure).volume_mm3
+    volume_mm3 = structure.volume_mm3
     return {"log_volume": float(np.log10(1.0 + volume_mm3)), "volume_ml": volume_mm3 / 1000.0}

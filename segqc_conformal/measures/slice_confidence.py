@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from segqc_conformal.dice import dice_from_volumes
-from segqc_conformal.measures.judged_voxels import JudgedVoxels
 from segqc_conformal.measures.parts import part_sums, slice_axis, slice_numbers
 from segqc_conformal.uncertainty.judged_structure import JudgedStructure
 
@@ -46,7 +45,7 @@ def slice_confidence(structure: JudgedStructure) -> dict[str, float]:
     0.6667
     """
     assert structure.probability is not None
-    inside = JudgedVoxels(structure).indices
+    inside = structure.inside
     if not inside.numel():
         return dict.fromkeys(MEANINGS, 0.0)
     p, slices = structure.probability, slice_numbers(inside, structure)

@@ -49,8 +49,8 @@ def uncertain_blob(structure: JudgedStructure) -> dict[str, float]:
     assert structure.probability is not None
     p = structure.probability.reshape(structure.judged.shape)
     uncertain = ((p > UNCERTAIN) & (p < 1.0 - UNCERTAIN)).cpu().numpy()
-    box = mask_box(uncertain, 0.0, structure.spacing_mm)
-    size = int(structure.judged.sum())
+    box = mask_box(uncertain)
+    size = structure.inside.numel()
     blob = 0
     if box is not None:
         blob = int(np.bincount(ndimage.label(box.mask)[0].reshape(-1))[1:].max())

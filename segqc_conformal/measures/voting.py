@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from segqc_conformal.dice import dice_from_volumes
-from segqc_conformal.measures.judged_voxels import JudgedVoxels
 from segqc_conformal.measures.reducers import weighted_sum
 from segqc_conformal.uncertainty.judged_structure import JudgedStructure
 
@@ -33,8 +32,9 @@ def voting(structure: JudgedStructure) -> dict[str, float]:
     -------
     dict of float
         One number for each of `MEANINGS`; a majority is more than half of the samples. Of an empty
-        mask ``vote_entropy`` is log(2), the most uncertain value, and ``vote_share`` 0; two empty
-        masks agree, as `segqc_conformal.dice` rules.
+        mask ``vote_entropy`` is log(2), the most uncertain value, and ``vote_share`` and
+        ``vote_soft_dice`` are 0; as a Dice of two masks ``majority_dice`` follows the rule of
+        `segqc_conformal.dice`.
 
     Notes
     -----
@@ -50,20 +50,20 @@ def voting(structure: JudgedStructure) -> dict[str, float]:
     >>> voting(structure)["vote_share"], round(voting(structure)["majority_dice"], 4)
     (0.75, 0.6667)
     """
-    inside, weights = JudgedVoxels(structure), structure.weights
+    weights, inside_weights = structure.weights, structure.inside_weights
     counts = structure.planes.votes()
     samples = structure.planes.samples
-    judged_counts = counts[inside.indices]
+    judged_counts = counts[structure.inside]
     majority, judged_majority = 2 * counts > samples, 2 * judged_counts > samples
-    within = weighted_sum(judged_counts, inside.weights) / samples
-    size, total = inside.size, weighted_sum(counts, weights) / samples
-    common = weighted_sum(judged_majority, inside.weights)
-    entropy = weighted_sum(_binary_entropy(judged_counts / samples), inside.weights)
+    within = weighted_sum(judged_counts, inside_weights) / samples
+    size, total = structure.size, weighted_sum(counts, weights) / samples
+    common = weighted_sum(judged_majority, inside_weights)
+    entropy = weighted_sum(_binary_entropy(judged_counts / samples), inside_weights)
     return {
         "majority_dice": float(dice_from_volumes(common, weighted_sum(majority, weights), size)),
         "vote_entropy": entropy / size if size else log(2.0),
         "vote_share": within / size if size else 0.0,
-        "vote_soft_dice": float(dice_from_volumes(within, total, size)),
+        "vote_soft_dice": float(dice_from_volumes(within, total, size)) if size else 0.0,
     }
 
 

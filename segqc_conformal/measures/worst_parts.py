@@ -7,7 +7,6 @@ from math import log
 import torch
 from torch import Tensor
 
-from segqc_conformal.measures.judged_voxels import JudgedVoxels
 from segqc_conformal.measures.map_regions import THRESHOLDS
 from segqc_conformal.measures.parts import component_numbers, part_sums, slice_numbers
 from segqc_conformal.measures.patches import PATCH_MM, Patches
@@ -56,15 +55,14 @@ def worst_parts(structure: JudgedStructure) -> dict[str, float]:
     patches = Patches.around(structure)
     if patches is None:
         return dict.fromkeys(MEANINGS, log(structure.class_count))
-    inside = JudgedVoxels(structure).indices
-    slices, components = slice_numbers(inside, structure), component_numbers(structure)
+    slices, components = slice_numbers(structure.inside, structure), component_numbers(structure)
     features = {}
     for name in THRESHOLDS:
         values = structure.maps[name]
-        on_grid = values.reshape(structure.judged.shape)
-        features[f"{name}_component_max"] = _largest_part_mean(values[inside], components)
+        on_grid, inside = values.reshape(structure.judged.shape), values[structure.inside]
+        features[f"{name}_component_max"] = _largest_part_mean(inside, components)
         features[f"{name}_patch_max"] = patches.largest_mean(on_grid)
-        features[f"{name}_slice_max"] = _largest_part_mean(values[inside], slices)
+        features[f"{name}_slice_max"] = _largest_part_mean(inside, slices)
     return features
 
 

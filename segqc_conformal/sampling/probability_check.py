@@ -126,8 +126,8 @@ def _check_sum(probabilities: Tensor, tolerance: float, case_id: str | None) -> 
         raise InputError(
             f"exclusive classes that sum to 1 within {tolerance:g} in every voxel",
             f"sums from {low:.6g} to {high:.6g}",
-            "overlapping regions need activation='sigmoid' (of a Predictor) or "
-            "channels='overlapping'; if the classes are exclusive, use activation='softmax', and "
-            "let `invert` pad with background = 1",
+            "overlapping regions: activation='sigmoid' of a Predictor, channels='overlapping' of "
+            "saved samples (--channels overlapping); exclusive classes: activation='softmax', and "
+            "an `invert` that pads with background = 1",
             case_id,
         )

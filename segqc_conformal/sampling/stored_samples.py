@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from segqc_conformal.errors import InputError
-from segqc_conformal.sampling.channels import Channels
+from segqc_conformal.errors import GeometryError, InputError
+from segqc_conformal.sampling.channels import Channels, check_channels
 from segqc_conformal.sampling.evidence_check import check_evidence
 from segqc_conformal.sampling.predictor import Predictor
 from segqc_conformal.sampling.probability_check import check_probabilities
@@ -71,15 +70,9 @@ class StoredSamples:
     ) -> None:
         if not isinstance(model_id, str) or not model_id:
             raise InputError("model_id as a non-empty string", repr(model_id), "name the model")
-        if channels not in get_args(Channels):
-            raise InputError(
-                f"channels as one of {', '.join(get_args(Channels))}",
-                repr(channels),
-                "say what the channels of the saved samples mean",
-            )
         object.__setattr__(self, "files", dict(files))
         object.__setattr__(self, "identity", model_id)
-        object.__setattr__(self, "meaning", channels)
+        object.__setattr__(self, "meaning", check_channels(channels))
 
     @property
     def sampler_id(self) -> str:
@@ -109,10 +102,17 @@ class StoredSamples:
                 yield self._checked(torch.from_numpy(native), spatial, case_id)
 
     def _checked(self, sample: Tensor, spatial: tuple[int, ...], case_id: str | None) -> Tensor:
+        if sample.shape[1:] != spatial:
+            raise GeometryError(
+                f"saved samples on the grid {spatial} of the image and masks",
+                f"grid {tuple(sample.shape[1:])}",
+                "save probabilities and masks on the grid of the image",
+                case_id,
+            )
         if self.meaning == "evidence":
-            return check_evidence(sample, spatial, case_id=case_id)
+            return check_evidence(sample, case_id=case_id)
         exclusive = self.meaning == "exclusive"
-        return check_probabilities(sample, spatial, exclusive=exclusive, case_id=case_id)
+        return check_probabilities(sample, exclusive=exclusive, case_id=case_id)
 
     def _paths(self, case_id: str | None) -> list[Path]:
         if case_id is None or case_id not in self.files:

@@ -7,14 +7,16 @@ from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from segqc_conformal.case import check_structures
 from segqc_conformal.errors import GeometryError, InputError
-from segqc_conformal.measures.schema import STANDARD, FeatureSchema
-from segqc_conformal.sampling.channels import Channels
+from segqc_conformal.sampling.channels import Channels, check_channels
+from segqc_conformal.uncertainty.bit_planes import pairwise_dice
 from segqc_conformal.uncertainty.dirichlet import DIRICHLET_MAPS
+from segqc_conformal.uncertainty.feature_rules import FeatureRules
 from segqc_conformal.uncertainty.judged_mask import judged_labels
 from segqc_conformal.uncertainty.layout import Layout
 from segqc_conformal.uncertainty.lazy_maps import LazyMaps, computed_map
@@ -24,6 +26,7 @@ from segqc_conformal.uncertainty.settings_check import (
     check_grid,
     checked_names,
     checked_region_map,
+    checked_rules,
     checked_spacing,
     checked_weights,
 )
@@ -47,8 +50,9 @@ class UncertaintyAccumulator:
         What the channels of a sample are: probabilities of exclusive classes (one channel: a
         binary structure) or of overlapping regions, or evidence >= 0 for exclusive classes, of
         which there is one sample.
-    schema : FeatureSchema
-        Which features `features` gives. "aggregate" holds no map, only the samples' masks.
+    schema : FeatureSchema, optional
+        Which features `features` gives; None: the standard ones. "aggregate" holds no map, only
+        the samples' masks.
     maps : iterable of str, or "all"
         Maps that `maps` shall be able to give beyond those that the schema's buffers allow.
     element_weights : array of float, shape ``(elements,)``, optional
@@ -86,24 +90,30 @@ class UncertaintyAccumulator:
         spacing_mm: tuple[float, ...] | None = None,
         *,
         channels: Channels = "exclusive",
-        schema: FeatureSchema = STANDARD,
+        schema: FeatureRules | None = None,
         maps: Iterable[str] = (),
         element_weights: ArrayLike | None = None,
         region_map: ArrayLike | None = None,
         fast: bool = False,
     ) -> None:
         self.structures = check_structures(structures)
-        self._channels = channels
-        self._schema = schema
+        self._channels = check_channels(channels)
+        self._schema = checked_rules(schema)
         self._weights = checked_weights(element_weights)
         self._spacing = checked_spacing(spacing_mm, self._weights)
-        self._region_map = checked_region_map(region_map, schema.regions)
+        self._region_map = checked_region_map(region_map, self._schema.regions)
         self._fast = fast
         if fast:
             _check_fast(channels)
         self._rules = DIRICHLET_MAPS if channels == "evidence" else MAPS
         asked = checked_names(maps, self._rules, "maps")
-        self._needs = _needed(schema, [self._rules[name] for name in asked], channels)
+        if asked and not self._schema.needs:
+            raise InputError(
+                "no maps where masks alone are held",
+                f"maps={asked}",
+                "use the schema 'standard' or 'full'",
+            )
+        self._needs = _needed(self._schema, [self._rules[name] for name in asked], channels)
         self._taken: TakenSamples | None = None
 
     def update(self, sample: ArrayLike | Tensor) -> None:
@@ -214,6 +224,35 @@ class UncertaintyAccumulator:
         taken = self._ready()
         return taken.layout.shaped(taken.fused().cpu().numpy())
 
+    def pairwise_dice(self) -> dict[str, NDArray[np.float64]]:
+        """Return the Dice of each two samples, structure by structure.
+
+        Returns
+        -------
+        dict of ndarray, shape ``(samples, samples)``
+            In [0, 1], 1 on the diagonal; two empty masks agree. Weighted where elements are.
+
+        Raises
+        ------
+        InputError
+            If no sample was taken.
+
+        Examples
+        --------
+        >>> acc = UncertaintyAccumulator({"lesion": 1})
+        >>> acc.update([[0.9, 0.8, 0.1]])
+        >>> acc.update([[0.9, 0.1, 0.1]])
+        >>> acc.pairwise_dice()["lesion"].round(2).tolist()
+        [[1.0, 0.67], [0.67, 1.0]]
+        """
+        taken = self._ready()
+        held = self._weights
+        weights = None if held is None else torch.from_numpy(held).to(taken.device)
+        return {
+            name: pairwise_dice(taken.planes(label).intersections(weights))
+            for name, label in self.structures.items()
+        }
+
     def features(
         self, mask: ArrayLike | Tensor | None = None, image: ArrayLike | None = None
     ) -> dict[str, dict[str, float]]:
@@ -285,7 +324,7 @@ class UncertaintyAccumulator:
         return {name: rule for name, rule in self._rules.items() if rule.needs <= held}
 
 
-def _needed(schema: FeatureSchema, asked: Iterable[MapRule], channels: Channels) -> frozenset[str]:
+def _needed(schema: FeatureRules, asked: Iterable[MapRule], channels: Channels) -> frozenset[str]:
     needs = schema.needs.union(*(rule.needs for rule in asked))
     if channels == "evidence" and needs - {"votes"}:
         return (needs & {"votes"}) | {"evidence"}

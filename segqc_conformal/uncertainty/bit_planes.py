@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from segqc_conformal.dice import dice_from_volumes
 __all__ = ["BITS", "BitPlanes", "pairwise_dice", "votes"]
 
 BITS = 8  # samples a word holds
-_BITS_AT_ONCE = 2**21  # unpacked bits held at one time: 8 MB as float32
+_BITS_OF = (np.arange(2**BITS)[:, None] >> np.arange(BITS) & 1).astype(np.float64)
 
 
 class BitPlanes:
@@ -59,25 +60,26 @@ class BitPlanes:
         weights instead of voxels.
         """
         words, weights = self._where_any(weights)
-        gram = torch.zeros((self.samples, self.samples), dtype=torch.float64)
-        step = max(1, _BITS_AT_ONCE // self.samples)
-        for start in range(0, words[0].numel(), step):
-            run = slice(start, start + step)
-            bits = self._unpacked([word[run] for word in words])
-            gram += _products(bits, None if weights is None else weights[run]).cpu()
-        return gram.numpy()
+        shared = np.zeros((BITS * len(words), BITS * len(words)))
+        places = [slice(BITS * i, BITS * (i + 1)) for i in range(len(words))]
+        for word, place in zip(words, places, strict=True):
+            found = _histogram(word, weights, 2**BITS)
+            shared[place, place] = _BITS_OF.T @ (found[:, None] * _BITS_OF)
+        for first, second in combinations(range(len(words)), 2):
+            pairs = words[first].int() | (words[second].int() << BITS)
+            found = _histogram(pairs, weights, 2 ** (2 * BITS)).reshape(2**BITS, 2**BITS)
+            shared[places[second], places[first]] = _BITS_OF.T @ found @ _BITS_OF
+            shared[places[first], places[second]] = shared[places[second], places[first]].T
+        return shared[: self.samples, : self.samples]
 
     def counts_within(self, voxels: Tensor, weights: Tensor | None = None) -> NDArray[np.float64]:
         """Count each sample's voxels among the flat indices `voxels`, shape ``(samples,)``.
 
         With weights ``(voxels,)`` of float64: sum the weights.
         """
-        counts = torch.zeros(self.samples, dtype=torch.float64)
-        for run in torch.split(voxels, max(1, _BITS_AT_ONCE // self.samples)):
-            bits = self._unpacked([word[run] for word in self._words])
-            sums = bits.sum(1) if weights is None else bits.double() @ weights[run]
-            counts += sums.to("cpu", torch.float64)
-        return counts.numpy()
+        sizes = None if weights is None else weights[voxels]
+        counts = [_histogram(word[voxels], sizes, 2**BITS) @ _BITS_OF for word in self._words]
+        return np.concatenate(counts)[: self.samples]
 
     def iou_of_all(self, weights: Tensor | None = None) -> float:
         """Voxels (or weights) in every sample over those in any; 1 if all samples are empty."""
@@ -92,10 +94,6 @@ class BitPlanes:
     def votes(self) -> Tensor:
         """Count the samples that hold each voxel: int32, shape ``(voxels,)``."""
         return votes(self._words)
-
-    def _unpacked(self, words: list[Tensor]) -> Tensor:
-        shifts = torch.arange(BITS, dtype=torch.uint8, device=words[0].device)[:, None]
-        return torch.cat([(word >> shifts) & 1 for word in words])[: self.samples]
 
     def _where_any(self, weights: Tensor | None) -> tuple[list[Tensor], Tensor | None]:
         # Eight voxels looked at as one number: where that is 0, no sample has any of them.
@@ -171,12 +169,11 @@ def _in_eights(word: Tensor) -> Tensor:
     return padded.view(torch.int64)
 
 
-def _products(bits: Tensor, weights: Tensor | None) -> Tensor:
-    if weights is None:
-        # Exact: products are 0 or 1 and their number is below 2**24.
-        rows = bits.float()
-        return (rows @ rows.T).double()
-    return (bits * weights) @ bits.double().T
+def _histogram(codes: Tensor, weights: Tensor | None, size: int) -> NDArray[np.float64]:
+    if weights is not None:  # a GPU adds floats in any order: the sums would differ by run
+        codes, weights = codes.cpu(), weights.cpu()
+    counts = torch.bincount(codes, weights=weights, minlength=size)
+    return counts.cpu().numpy().astype(np.float64)
 
 
 def _size(mask: Tensor, weights: Tensor | None) -> float:

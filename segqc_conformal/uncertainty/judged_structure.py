@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from math import prod
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -48,7 +51,15 @@ class JudgedStructure:
 
     Notes
     -----
-    Guarantee: none.
+    Guarantee: none. What several measures need of the judged mask and the samples is computed at
+    first access and kept.
+
+    Examples
+    --------
+    >>> mask = torch.tensor([False, True, True])
+    >>> structure = JudgedStructure("apex", None, 2, {}, BitPlanes(), mask, mask.long(), (2.0,))
+    >>> structure.inside.tolist(), structure.size, structure.volume_mm3, structure.box
+    ([1, 2], 2.0, 4.0, (slice(1, 3, None),))
     """
 
     name: str
@@ -62,3 +73,52 @@ class JudgedStructure:
     weights: Tensor | None = None
     image: NDArray[Any] | None = None
     region_map: NDArray[np.int64] | None = None
+
+    @cached_property
+    def inside(self) -> Tensor:
+        """Flat indices of the judged mask, ascending: int64, shape ``(judged voxels,)``."""
+        return self.judged.reshape(-1).nonzero().squeeze(1)
+
+    @cached_property
+    def inside_weights(self) -> Tensor | None:
+        """Weights of the judged mask's elements; None on a grid."""
+        return None if self.weights is None else self.weights[self.inside]
+
+    @cached_property
+    def size(self) -> float:
+        """Number of voxels of the judged mask, or the sum of its elements' weights."""
+        if self.inside_weights is None:
+            return float(self.inside.numel())
+        return float(self.inside_weights.sum(dtype=torch.float64))
+
+    @property
+    def voxel_mm3(self) -> float:
+        """Volume of a voxel; 1 for elements with weights: their weight stands for mm^3."""
+        return prod(self.spacing_mm) if self.weights is None else 1.0
+
+    @property
+    def volume_mm3(self) -> float:
+        """Volume of the judged mask."""
+        return self.size * self.voxel_mm3
+
+    @cached_property
+    def box(self) -> tuple[slice, ...] | None:
+        """The bounding box of the judged mask in the grid; None for an empty mask."""
+        if not self.inside.numel():
+            return None
+        slices, shape = [], self.judged.shape
+        for axis, length in enumerate(shape):
+            places = self.inside // shape[axis + 1 :].numel() % length
+            first, last = torch.aminmax(places)
+            slices.append(slice(int(first), int(last) + 1))
+        return tuple(slices)
+
+    @cached_property
+    def intersections(self) -> NDArray[np.float64]:
+        """Voxels (or weights) each two samples share, ``(samples, samples)``."""
+        return self.planes.intersections(self.weights)
+
+    @cached_property
+    def shared_with_samples(self) -> NDArray[np.float64]:
+        """Voxels (or weights) of the judged mask that each sample holds, ``(samples,)``."""
+        return self.planes.counts_within(self.inside, self.weights)

@@ -13,7 +13,7 @@ from torch import Tensor
 from segqc_conformal.errors import InputError
 from segqc_conformal.uncertainty.label_map import as_label_map
 
-__all__ = ["LabelRandomness", "label_cooccurrence", "label_randomness"]
+__all__ = ["LabelRandomness", "co_occurrence", "label_randomness"]
 
 
 class LabelRandomness(NamedTuple):
@@ -28,7 +28,7 @@ class LabelRandomness(NamedTuple):
     contrast: float
 
 
-def label_cooccurrence(
+def co_occurrence(
     labels: ArrayLike | Tensor, classes: int, offset: Sequence[int]
 ) -> NDArray[np.int64]:
     """Count the pairs of labels at a voxel and at the voxel an offset away.
@@ -58,7 +58,7 @@ def label_cooccurrence(
 
     Examples
     --------
-    >>> label_cooccurrence(np.array([0, 0, 1, 1]), 2, (1,)).tolist()
+    >>> co_occurrence(np.array([0, 0, 1, 1]), 2, (1,)).tolist()
     [[1, 1], [0, 1]]
     """
     device = labels.device if isinstance(labels, Tensor) else torch.device("cpu")
@@ -101,12 +101,14 @@ def label_randomness(
     Raises
     ------
     InputError
-        As `label_cooccurrence`, and if there is no pair of neighbours.
+        As `co_occurrence`, and if there is no pair of neighbours.
 
     Notes
     -----
     Guarantee: none; a high value means little by itself, compare with calibration cases. Offsets
-    are voxels: spacing plays no part. Source: Liu et al. (2026), from the abstract.
+    are voxels: spacing plays no part. A reconstruction
+    after Liu et al. (2026), of whose measure only the idea is public; ``contrast`` depends on how
+    the labels are numbered.
 
     Examples
     --------
@@ -116,7 +118,7 @@ def label_randomness(
     axes = np.ndim(labels) if not isinstance(labels, Tensor) else labels.ndim
     steps = np.eye(axes, dtype=int).tolist() if offsets is None else offsets
     counts = sum(
-        (label_cooccurrence(labels, classes, step) for step in steps),
+        (co_occurrence(labels, classes, step) for step in steps),
         np.zeros((classes, classes), dtype=np.int64),
     )
     if not counts.any():

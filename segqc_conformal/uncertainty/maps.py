@@ -43,12 +43,12 @@ def _mean_probability(buffers: Buffers, samples: int) -> Tensor:
 
 
 def _predictive_entropy(buffers: Buffers, samples: int) -> Tensor:
-    return entropy(_mean(buffers).transpose(0, 1))
+    # Nothing large cancels here, so float32 is enough, and twice as fast.
+    return entropy(_mean(buffers).float().transpose(0, 1))
 
 
 def _normalised_entropy(buffers: Buffers, samples: int) -> Tensor:
-    mean = _mean(buffers)
-    return entropy(mean.transpose(0, 1)) / log(mean.shape[1])
+    return _predictive_entropy(buffers, samples) / log(_mean(buffers).shape[1])
 
 
 def _expected_entropy(buffers: Buffers, samples: int) -> Tensor:
@@ -73,7 +73,8 @@ def _mutual_information_corrected(buffers: Buffers, samples: int) -> Tensor:
     mean = _mean(buffers)
     variance = buffers.spread.double() / (samples - 1)
     floor = 1.0 / (samples * mean.shape[1])
-    return plug_in + (variance / mean.clamp_min(floor)).sum(dim=1) / (2 * samples)
+    bias = (variance / mean.clamp_min(floor)).sum(dim=1) / (2 * samples)
+    return (plug_in + bias).clamp_max(log(mean.shape[1]))
 
 
 def _divergence(buffers: Buffers, samples: int) -> Tensor:
@@ -130,12 +131,11 @@ def _rule(
     return MapRule(frozenset(needs), compute, rows)
 
 
-_SPREAD_MAPS = spread_maps(sample_variances)
-
 # Sources: `mutual_information` Houlsby et al., arXiv 1112.5745; its correction Ghoshal et al.,
 # Comput. Intell. 37 (2021) 701-734; `epkl` and `rmi` Malinin & Gales, arXiv 2002.07650;
 # `normalised_entropy` is the e-map and `b_map` the b-map of Sander et al., Sci. Rep. 10 (2020)
-# 21769. Roy et al., NeuroImage 195 (2019), show the number of samples times `expected_entropy`.
+# 21769. Where Roy et al., NeuroImage 195 (2019), sum the entropies of the samples (as remembered,
+# not verified), that is the number of samples times `expected_entropy`.
 MAPS: dict[str, MapRule] = {
     "mean_probability": _rule(_mean_probability, "mean", rows="classes"),
     "predictive_entropy": _rule(_predictive_entropy, "mean"),

@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from segqc_conformal.errors import GeometryError, InputError
+from segqc_conformal.uncertainty.feature_rules import FeatureRules
 
 __all__ = [
     "check_grid",
     "checked_names",
     "checked_region_map",
+    "checked_rules",
     "checked_spacing",
     "checked_weights",
 ]
@@ -79,7 +81,8 @@ def checked_region_map(
             raise InputError(
                 f"a region_map with the schema's regions {dict(regions)}",
                 "None",
-                "give UncertaintyAccumulator(region_map=...) the labels of the regions",
+                "give the labels of the regions: Case(region_map=...), or "
+                "UncertaintyAccumulator(region_map=...)",
             )
         return None
     array = np.asarray(region_map)
@@ -88,6 +91,26 @@ def checked_region_map(
             "a region_map of integers", f"dtype {array.dtype}", "give the labels of the regions"
         )
     return array.astype(np.int64)
+
+
+def checked_rules(schema: FeatureRules | None) -> FeatureRules:
+    """Return the schema, or the standard one.
+
+    Examples
+    --------
+    >>> checked_rules(None).version
+    'standard-1'
+    """
+    if schema is None:
+        # The one place where this stage reaches forward: the default of a public argument.
+        from segqc_conformal.measures.schema import STANDARD
+
+        return STANDARD
+    if not callable(getattr(schema, "measure", None)):
+        raise InputError(
+            "schema as a FeatureSchema", repr(schema), f"write FeatureSchema({schema!r})"
+        )
+    return schema
 
 
 def checked_names(names: Iterable[str], known: Mapping[str, object], asked: str) -> tuple[str, ...]:

@@ -39,7 +39,7 @@ def table(structures: tuple[str, ...], seed: int, patients: int = 30) -> pd.Data
             "feature_predictive_entropy": -dice + 0.1 * rng.normal(size=len(ids)),
             "feature_log_volume": 2.0,
             "feature_volume_ml": rng.lognormal(size=len(ids)),
-            "feature_variance_mean": -dice + 0.1 * rng.normal(size=len(ids)),
+            "feature_variance_judged_mean": -dice + 0.1 * rng.normal(size=len(ids)),
         }
     )
 
@@ -69,7 +69,7 @@ FIGURES = {
 GROUPS = {
     "pairwise_dice": "agreement",
     "predictive_entropy": "entropies",
-    "variance_mean": "map_means",
+    "variance_judged_mean": "map_means",
     "log_volume": "size",
     "volume_ml": "size",
 }
@@ -120,7 +120,7 @@ def test_page_averages_structures_and_marks_constant_features() -> None:
     assert len(cells) == 2 + 6
     assert row(page, "### Every feature", "log_volume")[2:] == ["constant"] * 6
     means = row(page, "### Each map's mean", "variance")
-    variance = next(one for one in FIGURES["features"] if one["feature"] == "variance_mean")
+    variance = next(one for one in FIGURES["features"] if one["feature"] == "variance_judged_mean")
     assert means[1] == f"{variance['spearman'][0]:+.2f} ({variance['pearson'][0]:+.2f})"
     assert len(means) == 1 + 9
 

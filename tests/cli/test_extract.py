@@ -4,6 +4,7 @@ from pathlib import Path
 
 import nibabel
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 import typer
@@ -113,12 +114,29 @@ def test_the_full_schema_adds_features_and_maps_are_saved_per_case(folders):
     assert result.exit_code == 0, result.output
     table = read_table(folders / "t.parquet")
     assert set(table["schema_version"]) == {"full-1"}
-    assert {"feature_epkl_mean", "feature_pairwise_dice"} <= set(table.columns)
+    assert {"feature_epkl_judged_mean", "feature_pairwise_dice"} <= set(table.columns)
     assert "of schema full-1" in result.stdout
     saved = nibabel.load(folders / "m" / "c1" / "mask.nii.gz")
     fused = probabilities(1).mean(axis=0).argmax(axis=0)
     np.testing.assert_array_equal(saved.get_fdata(), fused)
     assert (folders / "m" / "c3" / "mutual_information.nii.gz").exists()
+
+
+def test_features_of_the_image_never_see_the_reference_mask(folders):
+    words = (folders / "p", "--model-id", "m1", "--schema", "full")
+    run(folders, *words, "--references", folders / "r", out="with.parquet")
+    run(folders, *words, out="without.parquet")
+    tables = [read_table(folders / name) for name in ("with.parquet", "without.parquet")]
+    columns = [name for name in tables[0] if name.startswith("feature_")]
+    pd.testing.assert_frame_equal(tables[0][columns], tables[1][columns])
+
+
+def test_features_of_the_image_come_from_the_scan_where_there_is_one(folders, images):
+    words = (folders / "p", "--model-id", "m1", "--schema", "full", "--images", images)
+    run(folders, *words)
+    table = read_table(folders / "t.parquet").set_index("case_id")
+    assert (table.loc["c1", "feature_image_mean"] != 0).all()
+    assert (table.loc["c3", "feature_image_mean"] == 0).all()
 
 
 def test_saved_probabilities_of_overlapping_regions_need_to_say_so(folders):

@@ -141,3 +141,28 @@ def test_an_own_feature_function_adds_columns_and_names_itself_in_the_version():
     assert row["feature_own_brightest"] == 4.0
     assert row["schema_version"].startswith("standard-1+own:")
     assert row["schema_version"].endswith("brightest")
+
+
+def test_features_that_cannot_be_measured_are_refused_naming_the_case():
+    extractor = FeatureExtractor(
+        PREDICTOR, SinglePass(), STRUCTURES, schema=FeatureSchema(own=nothing_known)
+    )
+    accumulated = extractor.accumulate(case())
+    with pytest.raises(InputError, match="case c17: expected a finite number"):
+        extractor.rows(case(), accumulated)
+
+
+def nothing_known(structure):
+    return {"nothing": float("nan")}
+
+
+def test_a_schema_given_as_text_is_refused_with_the_way_to_write_it():
+    with pytest.raises(InputError, match=r"FeatureSchema\('full'\)"):
+        FeatureExtractor(PREDICTOR, SinglePass(), STRUCTURES, schema="full")
+
+
+def test_a_failed_case_of_elements_does_not_empty_the_columns_of_the_others():
+    weights = np.array([1.0, 2.0, 3.0, 4.0])
+    known = Case(LOGITS, case_id="c17", patient_id="p9", element_weights=weights)
+    good = EXTRACTOR.rows(known, EXTRACTOR.accumulate(known))
+    assert EXTRACTOR.failed_rows(known, "why")[0].keys() == good[0].keys()

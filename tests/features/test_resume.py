@@ -28,6 +28,8 @@ def test_everything_the_rows_depend_on_is_in_the_key():
         key(mask=np.zeros(4, int)),
         key(reference=np.zeros(4, int)),
         key(spacing_mm=(2.0,)),
+        key(region_map=np.ones(4, int)),
+        key(element_weights=np.ones(4)),
     ]
     assert len(set(keys)) == len(keys)
     assert key() == keys[0]

@@ -85,3 +85,12 @@ def test_grids_no_viewer_opens_and_maps_that_are_not_held_are_refused(tmp_path):
         save_maps(line, tmp_path)
     with pytest.raises(InputError, match="epkl"):
         save_maps(accumulated(), tmp_path, names=["epkl"])
+
+
+def test_masks_and_affines_of_another_shape_are_refused(tmp_path):
+    with pytest.raises(
+        GeometryError, match=r"the fused mask's shape \(4, 5, 6\); received \(4, 5, 7\)"
+    ):
+        save_maps(accumulated(), tmp_path, AFFINE, np.zeros((4, 5, 7), int))
+    with pytest.raises(GeometryError, match=r"an affine of shape \(4, 4\); received \(3, 3\)"):
+        save_maps(accumulated(), tmp_path, np.eye(3))

@@ -11,6 +11,7 @@ import pytest
 import torch
 from scipy import ndimage
 
+from segqc_conformal.measures.map_means import MAP_NAMES
 from segqc_conformal.uncertainty.bit_planes import BitPlanes
 from segqc_conformal.uncertainty.judged_structure import JudgedStructure
 
@@ -86,6 +87,10 @@ def draw_case(
         "epkl": exact.var(0).sum(0).astype(np.float32),
         "confidence": mean.max(0).astype(np.float32),
     }
+    for name in MAP_NAMES:
+        if name not in maps:  # their values matter to no measure but their mean
+            drawn = rng.random(shape).astype(np.float32)
+            maps[name] = np.pad(drawn, around)
     p = mean[1].astype(np.float32)
     planes, masks = BitPlanes(), exact.argmax(1) == 1
     for mask in masks:

@@ -16,6 +16,10 @@ def overlap(a: np.ndarray, b: np.ndarray, w: np.ndarray) -> float:
     return float(dice_from_volumes(w[a & b].sum(), w[a].sum(), w[b].sum()))
 
 
+def quantile(values: list[float], percent: int) -> float:
+    return float(np.quantile(values, percent / 100, method="inverted_cdf"))
+
+
 def brute_force(masks: np.ndarray, judged: np.ndarray, w: np.ndarray) -> dict[str, float]:
     pairs = [overlap(a, b, w) for a, b in combinations(masks, 2)] or [1.0]
     to_judged = [overlap(mask, judged, w) for mask in masks]
@@ -29,10 +33,16 @@ def brute_force(masks: np.ndarray, judged: np.ndarray, w: np.ndarray) -> dict[st
     return {
         "pairwise_dice": np.mean(pairs),
         "pairwise_dice_min": min(pairs),
-        **{f"pairwise_dice_q{q}": np.quantile(pairs, q / 100) for q in (10, 50, 90)},
+        **{
+            f"pairwise_dice_q{q}": np.quantile(pairs, q / 100, method="inverted_cdf")
+            for q in (10, 50, 90)
+        },
         "sample_dice_mean": np.mean(to_judged),
         "sample_dice_min": min(to_judged),
-        **{f"sample_dice_q{q}": np.quantile(to_judged, q / 100) for q in (10, 50, 90)},
+        **{
+            f"sample_dice_q{q}": np.quantile(to_judged, q / 100, method="inverted_cdf")
+            for q in (10, 50, 90)
+        },
         "iou_all": w[masks.all(0)].sum() / union if union else 1.0,
         "volume_cv": cv,
         "sample_volume_bias": (volumes.mean() - size) / both if both else 0.0,

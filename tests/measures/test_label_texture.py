@@ -8,16 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.feature import graycomatrix, graycoprops
 
-from segqc_conformal.measures.label_texture import MEANINGS, co_occurrence, label_texture
+from segqc_conformal.measures.label_texture import MEANINGS, label_texture, neighbour_shares
 
 
 @settings(max_examples=30, deadline=None)
 @given(rows=st.integers(2, 9), columns=st.integers(2, 9), seed=st.integers(0, 10**6))
-def test_co_occurrence_equals_scikit_image(rows, columns, seed):
+def test_shares_of_neighbours_equal_scikit_image(rows, columns, seed):
     labels = np.random.default_rng(seed).integers(0, 4, (rows, columns))
     counts = graycomatrix(labels.astype(np.uint8), [1], [0, np.pi / 2], levels=4, symmetric=True)
     expected = counts[:, :, 0].sum(-1).astype(np.float64)
-    shares = co_occurrence(labels, 4, (1.0, 1.0))
+    shares = neighbour_shares(labels, 4, (1.0, 1.0))
     np.testing.assert_allclose(shares, expected / expected.sum(), rtol=1e-12)
     energy = graycoprops(expected[:, :, None, None], "ASM").item()
     assert np.square(shares).sum() == pytest.approx(energy, rel=1e-9)

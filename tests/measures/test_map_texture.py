@@ -26,5 +26,14 @@ def test_statistics_of_predictive_entropy_equal_scipy(draw, shape, kind, seed):
     }
 
 
+def test_weights_of_elements_count_as_copies(draw):
+    copies = np.random.default_rng(0).integers(1, 4, 24)
+    case = draw(0, (24,), weights=copies.astype(np.float64))
+    values = np.repeat(case.maps["predictive_entropy"][case.judged], copies[case.judged])
+    result = map_texture(case.structure)
+    assert result["predictive_entropy_std"] == pytest.approx(values.std(), rel=1e-6)
+    assert result["predictive_entropy_skewness"] == pytest.approx(stats.skew(values), rel=1e-6)
+
+
 def test_empty_mask_gives_zeros(draw):
     assert map_texture(draw(0, (6, 5), "empty").structure) == dict.fromkeys(MEANINGS, 0.0)

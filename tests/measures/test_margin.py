@@ -28,11 +28,11 @@ def brute_force(p: np.ndarray, spacing: tuple[float, ...]) -> dict[str, float]:
             widths.append(np.sqrt(np.square(apart).sum(1)).min())
     ml = prod(spacing) / 1000
     return {
-        "margin_max_mm": max(widths),
-        "margin_mean_mm": np.mean(widths),
-        "margin_share": 1 - certain.sum() / possible.sum(),
-        "volume_high_ml": possible.sum() * ml,
-        "volume_low_ml": certain.sum() * ml,
+        "uncertainty_margin_max_mm": max(widths),
+        "uncertainty_margin_mean_mm": np.mean(widths),
+        "uncertainty_margin_share": 1 - certain.sum() / possible.sum(),
+        "uncertainty_margin_high_ml": possible.sum() * ml,
+        "uncertainty_margin_low_ml": certain.sum() * ml,
     }
 
 
@@ -56,28 +56,28 @@ def test_margin_equals_brute_force(draw, shape, seed, peak):
 def test_sharp_probability_has_no_margin(draw):
     case = draw(0, (9, 8), "corner")
     result = margin(with_probability(case.structure, case.judged))
-    assert result["margin_max_mm"] == result["margin_share"] == 0.0
-    assert result["volume_low_ml"] == result["volume_high_ml"] > 0.0
+    assert result["uncertainty_margin_max_mm"] == result["uncertainty_margin_share"] == 0.0
+    assert result["uncertainty_margin_low_ml"] == result["uncertainty_margin_high_ml"] > 0.0
 
 
 def test_ramp_has_its_width(draw):
     case = draw(0, (13,))  # spacing 1 mm
     p = np.array([0, 0, 0.2, 0.4, 0.6, 0.8, 1, 1, 1, 0.5, 0, 0, 0])
     result = margin(with_probability(case.structure, p))
-    assert (result["margin_mean_mm"], result["margin_max_mm"]) == (2.5, 4.0)
+    assert (result["uncertainty_margin_mean_mm"], result["uncertainty_margin_max_mm"]) == (2.5, 4.0)
 
 
 def test_where_nothing_is_certain_the_peak_stands_for_it(draw):
     case = draw(0, (7,))
     p = np.array([0, 0.2, 0.4, 0.6, 0.4, 0, 0])
     result = margin(with_probability(case.structure, p))
-    assert result["margin_share"] == 1.0
-    assert (result["volume_low_ml"], result["margin_max_mm"]) == (0.0, 2.0)
+    assert result["uncertainty_margin_share"] == 1.0
+    assert (result["uncertainty_margin_low_ml"], result["uncertainty_margin_max_mm"]) == (0.0, 2.0)
 
 
 def test_where_nothing_is_possible_all_is_uncertain(draw):
     result = margin(with_probability(draw(0, (5, 5)).structure, np.zeros((5, 5))))
-    assert result.pop("margin_share") == 1.0
+    assert result.pop("uncertainty_margin_share") == 1.0
     assert set(result.values()) == {0.0}
 
 
@@ -86,7 +86,7 @@ def test_one_vote_in_twenty_is_on_the_same_side_however_it_is_rounded(draw):
     for low in (np.float32(0.05), np.nextafter(np.float32(0.05), np.float32(1))):
         p = np.array([low, np.float32(1) - low, 1, 0])
         result = margin(with_probability(case.structure, p))
-        assert result["volume_high_ml"] == result["volume_low_ml"] == 0.002
+        assert result["uncertainty_margin_high_ml"] == result["uncertainty_margin_low_ml"] == 0.002
 
 
 @pytest.mark.parametrize("shape", [(10,), (9, 8), (7, 6, 8)])

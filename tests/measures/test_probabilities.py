@@ -21,13 +21,13 @@ def brute_force(case, w: np.ndarray, voxel_mm3: float) -> dict[str, float]:
     return {
         **{
             name: np.average(case.maps[name][judged], weights=w[judged]) if held else log(3)
-            for name in entropies.NAMES
+            for name in entropies.MEANINGS
         },
         "soft_dice_confidence": 2 * within / (total + held),
         "mean_probability": within / held if held else 0.0,
         "probability_outside": (w * p)[~judged].sum() / total if held else 1.0,
-        "uncertain_mass": (w * p * (1 - p)).sum() / (total + held),
-        "uncertain_volume_fraction": w[uncertain].sum() / either if either else 0.0,
+        "uncertain_mass": (w * p * (1 - p)).sum() / (total + held) if held else 1.0,
+        "uncertain_volume_fraction": w[uncertain].sum() / either if held else 1.0,
         "volume_ml": mm3 / 1000,
         "log_volume": log10(1 + mm3),
     }

@@ -1,5 +1,5 @@
 from dataclasses import replace
-from functools import partial
+from functools import partial, update_wrapper
 from math import isfinite, log
 
 import numpy as np
@@ -9,6 +9,7 @@ import torch
 from segqc_conformal.errors import InputError
 from segqc_conformal.measures.groups import GROUPS
 from segqc_conformal.measures.schema import STANDARD, FeatureSchema
+from segqc_conformal.uncertainty.accumulator import UncertaintyAccumulator
 from segqc_conformal.uncertainty.judged_structure import JudgedStructure
 
 STANDARD_NAMES = (
@@ -71,10 +72,7 @@ def test_every_feature_is_finite_and_named(draw, schema, kind, shape):
     features = FeatureSchema(schema).measure(case.structure)
     assert list(features) == sorted(features)
     assert all(type(value) is float and isfinite(value) for value in features.values())
-    described = FeatureSchema(schema).describe()
-    assert features.keys() <= described.keys()
-    # The drawn cases hold some maps only.
-    assert all(name.endswith("_mean") for name in described.keys() - features.keys())
+    assert tuple(features) == FeatureSchema(schema).names
 
 
 def test_every_feature_is_of_one_group_and_explained_in_one_line():
@@ -88,10 +86,8 @@ def test_every_feature_is_of_one_group_and_explained_in_one_line():
 def test_flat_elements_have_all_groups_that_need_no_grid(draw, schema):
     weights = np.random.default_rng(0).uniform(0.1, 2.0, 50)
     structure = draw(0, (50,), weights=weights).structure
-    on_a_grid = FeatureSchema(schema).measure(replace(structure, weights=None))
-    names = {
-        name for group in GROUPS if not group.needs_grid for name in group.meanings
-    } & on_a_grid.keys()
+    groups = [group for group in GROUPS if schema in group.schemas and not group.needs_grid]
+    names = {name for group in groups for name in group.meanings}
     assert FeatureSchema(schema).measure(structure).keys() == names
 
 
@@ -181,6 +177,28 @@ def test_empty_mask_looks_certain_nowhere(draw):
         )  # of the case itself
     assert features["volume_ml"] == features["soft_dice_confidence"] == 0.0
     assert features["probability_outside"] == features["uncertain_blob_share"] == 1.0
+    assert features["uncertain_mass"] == features["uncertain_volume_fraction"] == 1.0
+
+
+def test_impossible_structure_is_not_confident_either():
+    accumulator = UncertaintyAccumulator({"a": 1}, schema=FeatureSchema("full"))
+    for _ in range(2):
+        accumulator.update(np.stack([np.ones((4, 5)), np.zeros((4, 5))]))
+    features = accumulator.features()["a"]
+    assert features["volume_ml"] == features["soft_dice_confidence"] == 0.0
+    assert features["vote_soft_dice"] == features["mean_probability"] == 0.0
+    assert features["uncertain_mass"] == features["uncertain_volume_fraction"] == 1.0
+    # Agreement is a Dice of masks, of which two empty ones agree.
+    assert features["pairwise_dice"] == features["majority_dice"] == 1.0
+
+
+def test_elements_have_the_names_that_need_no_grid(draw):
+    weights = np.ones(14)
+    for name in ("standard", "full", "aggregate"):
+        schema = FeatureSchema(name)
+        assert tuple(schema.measure(draw(0, (14,), weights=weights).structure)) == (
+            schema.element_names
+        )
 
 
 def test_regions_are_part_of_names_version_and_features(draw):
@@ -190,6 +208,9 @@ def test_regions_are_part_of_names_version_and_features(draw):
     assert schema.version == "standard-1+regions(apex=1,base=2)"
     assert tuple(features) == schema.names
     assert "predictive_entropy_in_base" in features
+    turned = FeatureSchema("standard", regions={"base": 2, "apex": 1})
+    assert turned.version == schema.version
+    assert turned.names == schema.names
 
 
 def test_own_features_are_prefixed_and_named_in_the_version(draw):
@@ -198,14 +219,37 @@ def test_own_features_are_prefixed_and_named_in_the_version(draw):
     assert features["own_samples"] == 3.0
     assert type(features["own_judged"]) is float
     assert schema.version == f"full-1+own:{votes.__module__}.votes"
-    assert FeatureSchema(own=partial(votes)).version == "standard-1+own:functools.partial"
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "much", None, [1.0, 2.0]])
 def test_own_feature_that_is_no_finite_number_is_refused_by_name(draw, value):
-    schema = FeatureSchema(own=lambda structure: {"roughness": value})
+    def rough(structure: JudgedStructure) -> dict:
+        return {"roughness": value}
+
     with pytest.raises(InputError, match="a finite number for the own feature 'roughness'"):
-        schema.measure(draw(0, (9, 8)).structure)
+        FeatureSchema(own=rough).measure(draw(0, (9, 8)).structure)
+
+
+@pytest.mark.parametrize("found", [None, 1.0, ["roughness"], [("roughness", 1.0)]])
+def test_own_function_that_returns_no_mapping_is_refused(draw, found):
+    def rough(structure: JudgedStructure) -> object:
+        return found
+
+    with pytest.raises(InputError, match="a mapping of names to numbers"):
+        FeatureSchema(own=rough).measure(draw(0, (9, 8)).structure)
+
+
+@pytest.mark.parametrize(
+    "own", [lambda structure: {}, partial(votes)], ids=["a lambda", "a partial"]
+)
+def test_own_function_without_a_name_is_refused(own):
+    with pytest.raises(InputError, match="give a named function"):
+        FeatureSchema(own=own)
+
+
+def test_partial_with_the_name_of_its_function_is_named():
+    own = update_wrapper(partial(votes), votes)
+    assert FeatureSchema(own=own).version == f"standard-1+own:{votes.__module__}.votes"
 
 
 def test_unknown_schema_is_refused():

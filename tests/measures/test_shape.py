@@ -2,9 +2,17 @@ from math import pi
 
 import numpy as np
 import pytest
+import torch
 from scipy import ndimage
 
-from segqc_conformal.measures.shape import NAMES, shape, shape_features, surface
+from segqc_conformal.measures.shape import MEANINGS, shape, surface
+from segqc_conformal.uncertainty.bit_planes import BitPlanes
+from segqc_conformal.uncertainty.judged_structure import JudgedStructure
+
+
+def shape_of(mask: np.ndarray, spacing: tuple[float, ...]) -> dict[str, float]:
+    judged = torch.from_numpy(mask)
+    return shape(JudgedStructure("a", None, 2, {}, BitPlanes(), judged, judged.long(), spacing))
 
 
 def brute_force_surface(mask: np.ndarray, spacing: tuple[float, ...]) -> float:
@@ -30,7 +38,7 @@ def test_surface_equals_a_count_of_faces_in_any_dimension(shape):
 def test_cube_has_the_closed_form():
     mask = np.zeros((9, 9, 9), dtype=bool)
     mask[2:5, 3:6, 4:7] = True
-    assert shape_features(mask, (2.0, 2.0, 2.0)) == {
+    assert shape_of(mask, (2.0, 2.0, 2.0)) == {
         "component_count": 1.0,
         "extent": 1.0,
         "largest_component_share": 1.0,
@@ -43,7 +51,7 @@ def test_components_agree_with_scipy_on_the_whole_grid():
     mask = np.random.default_rng(1).random((12, 13, 14)) < 0.25
     components, count = ndimage.label(mask)
     sizes = ndimage.sum(mask, components, range(1, count + 1))
-    result = shape_features(mask, (1.0, 1.0, 1.0))
+    result = shape_of(mask, (1.0, 1.0, 1.0))
     assert result["component_count"] == count
     assert result["largest_component_share"] == sizes.max() / sizes.sum()
 
@@ -51,14 +59,9 @@ def test_components_agree_with_scipy_on_the_whole_grid():
 def test_where_the_mask_lies_in_the_grid_does_not_matter():
     blob = np.random.default_rng(2).random((5, 4, 6)) < 0.6
     small, large = np.pad(blob, 1), np.pad(blob, ((9, 2), (0, 7), (3, 3)))
-    assert shape_features(small, (1.0, 2.0, 3.0)) == shape_features(large, (1.0, 2.0, 3.0))
+    assert shape_of(small, (1.0, 2.0, 3.0)) == shape_of(large, (1.0, 2.0, 3.0))
 
 
 def test_empty_mask_gives_zeros():
     empty = np.zeros((4, 4), dtype=bool)
-    assert shape_features(empty, (1.0, 1.0)) == dict.fromkeys(NAMES, 0.0)
-
-
-def test_measure_takes_the_judged_mask_and_its_spacing(draw):
-    case = draw(0, (7, 6, 5))
-    assert shape(case.structure) == shape_features(case.judged, case.spacing)
+    assert shape_of(empty, (1.0, 1.0)) == dict.fromkeys(MEANINGS, 0.0)

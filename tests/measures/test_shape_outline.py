@@ -46,7 +46,7 @@ def brute_force(mask: np.ndarray, spacing: tuple[float, ...]) -> dict[str, float
         "equivalent_diameter_mm": 2 * (volume / ball) ** (1 / mask.ndim),
         "hole_share": 1 - mask.sum() / filled.sum(),
         "solidity": volume / hull_volume(mask, spacing),
-        "surface_area": surface(mask, spacing),
+        "surface_mm2": surface(mask, spacing),
     }
 
 
@@ -93,7 +93,7 @@ def test_stretching_the_grid_stretches_lengths_and_no_share(draw):
     twice = replace(case.structure, spacing_mm=tuple(2 * step for step in case.spacing))
     small, large = shape_outline(case.structure), shape_outline(twice)
     for name in MEANINGS:
-        power = 1 if name.endswith("_mm") else 2 if name == "surface_area" else 0
+        power = 1 if name.endswith("_mm") else 2 if name == "surface_mm2" else 0
         assert large[name] == pytest.approx(2**power * small[name], rel=1e-9), name
 
 

@@ -26,7 +26,10 @@ def brute_force(case, name: str) -> dict[str, float]:
     ]
     numbers, count = ndimage.label(judged)
     components = [values[numbers == number].mean() for number in range(1, count + 1)]
-    window = [max(1, round(PATCH_MM / step)) for step in case.spacing]
+    window = [
+        1 if length == 1 else max(1, round(PATCH_MM / step))
+        for length, step in zip(judged.shape, case.spacing, strict=True)
+    ]
     around = [(wide, wide) for wide in window]
     axes = tuple(range(-judged.ndim, 0))
     means = sliding_window_view(np.pad(values, around), window).sum(axes) / np.prod(window)

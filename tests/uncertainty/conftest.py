@@ -39,7 +39,7 @@ def _group_maps(p: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
         "normalised_entropy": -(mean * _logs(mean) / np.log(classes)).sum(0),
         "expected_entropy": np.mean([-(q * _logs(q)).sum(0) for q in p], axis=0),
         "mutual_information": information,
-        "mutual_information_corrected": information + correction,
+        "mutual_information_corrected": np.minimum(information + correction, np.log(classes)),
         "epkl": np.mean(pairs, axis=0) if pairs else np.zeros_like(information),
         "rmi": np.mean([(mean * (_logs(mean) - _logs(q, FLOOR))).sum(0) for q in p], axis=0),
         "variance": np.square(std).mean(0),

@@ -59,8 +59,8 @@ def brute_force_features(maps, samples: np.ndarray, mask: np.ndarray, label: int
         "soft_dice_confidence": 2 * q[inside].sum() / (q.sum() + size),
         "mean_probability": q[inside].mean() if size else 0.0,
         "probability_outside": q[~inside].sum() / q.sum() if size else 1.0,
-        "uncertain_mass": (q * (1 - q)).sum() / (q.sum() + size),
-        "uncertain_volume_fraction": uncertain.sum() / max(1, (uncertain | inside).sum()),
+        "uncertain_mass": (q * (1 - q)).sum() / (q.sum() + size) if size else 1.0,
+        "uncertain_volume_fraction": uncertain.sum() / (uncertain | inside).sum() if size else 1.0,
         "volume_ml": mm3 / 1000,
         "log_volume": math.log10(1 + mm3),
     }
@@ -403,7 +403,12 @@ def test_samples_that_do_not_fit_the_settings_are_refused():
 
 def test_own_features_see_image_region_map_and_every_map_held():
     seen = []
-    schema = FeatureSchema(own=lambda structure: seen.append(structure) or {})
+
+    def look(structure):
+        seen.append(structure)
+        return {}
+
+    schema = FeatureSchema(own=look)
     regions, image = np.ones((5, 6, 4), np.uint8), np.zeros((5, 6, 4))
     accumulator = accumulated(random_samples(), schema=schema, region_map=regions)
     accumulator.features(image=image)
@@ -557,3 +562,29 @@ def test_fast_is_refused_on_a_gpu():
     accumulator = UncertaintyAccumulator(STRUCTURES, SPACING, fast=True)
     with pytest.raises(InputError, match="exclusive classes on a CPU for fast=True"):
         accumulator.update(torch.from_numpy(random_samples(1)[0]).cuda())
+
+
+def test_unknown_channels_schemas_and_maps_of_masks_alone_are_refused():
+    with pytest.raises(InputError, match="channels as one of exclusive, overlapping, evidence"):
+        UncertaintyAccumulator({"a": 1}, channels="overlaping")
+    with pytest.raises(InputError, match=r"schema as a FeatureSchema; received 'full'"):
+        UncertaintyAccumulator({"a": 1}, schema="full")
+    with pytest.raises(InputError, match="no maps where masks alone are held"):
+        UncertaintyAccumulator({"a": 1}, schema=FeatureSchema("aggregate"), maps=["confidence"])
+
+
+def test_pairwise_dice_is_that_of_each_two_masks():
+    samples = random_samples(10)
+    found = accumulated(samples).pairwise_dice()
+    masks = [sample.argmax(0) for sample in samples]
+    for name, label in STRUCTURES.items():
+        expected = [[dice(a == label, b == label) for b in masks] for a in masks]
+        np.testing.assert_allclose(found[name], expected, rtol=1e-12)
+
+
+def test_pairwise_dice_of_elements_is_weighted():
+    weights = np.array([1.0, 2.0, 3.0])
+    accumulator = UncertaintyAccumulator({"a": 1}, element_weights=weights)
+    accumulator.update(np.array([[0.1, 0.9], [0.2, 0.8], [0.9, 0.1]]))
+    accumulator.update(np.array([[0.9, 0.1], [0.2, 0.8], [0.1, 0.9]]))
+    np.testing.assert_allclose(accumulator.pairwise_dice()["a"], [[1, 0.5], [0.5, 1]])

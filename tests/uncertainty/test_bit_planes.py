@@ -3,7 +3,6 @@ import pytest
 import torch
 
 from segqc_conformal.dice import dice
-from segqc_conformal.uncertainty import bit_planes
 from segqc_conformal.uncertainty.bit_planes import BitPlanes, pairwise_dice
 
 
@@ -59,13 +58,6 @@ def test_counts_within_a_set_of_voxels_equal_a_loop():
     inside = torch.from_numpy(np.flatnonzero(judged))
     expected = [np.count_nonzero(mask & judged) for mask in masks]
     np.testing.assert_array_equal(planes_of(masks).counts_within(inside), expected)
-
-
-def test_counting_in_small_pieces_changes_nothing(monkeypatch):
-    masks = random_masks(70)
-    whole = planes_of(masks).intersections()
-    monkeypatch.setattr(bit_planes, "_BITS_AT_ONCE", 700)
-    np.testing.assert_array_equal(planes_of(masks).intersections(), whole)
 
 
 @pytest.mark.parametrize("samples", [1, 9, 20])

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from segqc_conformal.errors import InputError
-from segqc_conformal.uncertainty.label_randomness import label_cooccurrence, label_randomness
+from segqc_conformal.uncertainty.label_randomness import co_occurrence, label_randomness
 
 texture = pytest.importorskip("skimage.feature", reason="scikit-image is not installed")
 
@@ -18,7 +18,7 @@ def test_counts_in_2d_equal_scikit_image(angle, distance):
     labels = random_labels(9, 12)
     expected = texture.graycomatrix(labels, [distance], [angle], levels=4)[..., 0, 0]
     step = np.round(distance * np.array([np.sin(angle), np.cos(angle)])).astype(int)
-    np.testing.assert_array_equal(label_cooccurrence(labels, 4, step.tolist()), expected)
+    np.testing.assert_array_equal(co_occurrence(labels, 4, step.tolist()), expected)
 
 
 def test_counts_in_3d_equal_scikit_image_slice_by_slice():
@@ -27,10 +27,10 @@ def test_counts_in_3d_equal_scikit_image_slice_by_slice():
         slices = [
             texture.graycomatrix(plane, [1], [angle], levels=4)[..., 0, 0] for plane in labels
         ]
-        np.testing.assert_array_equal(label_cooccurrence(labels, 4, step), np.sum(slices, axis=0))
+        np.testing.assert_array_equal(co_occurrence(labels, 4, step), np.sum(slices, axis=0))
     across = labels.transpose(1, 2, 0)
     slices = [texture.graycomatrix(plane, [1], [0.0], levels=4)[..., 0, 0] for plane in across]
-    np.testing.assert_array_equal(label_cooccurrence(labels, 4, (1, 0, 0)), np.sum(slices, axis=0))
+    np.testing.assert_array_equal(co_occurrence(labels, 4, (1, 0, 0)), np.sum(slices, axis=0))
 
 
 @pytest.mark.parametrize("offset", [(1, -2, 0), (-1, 1, 2), (0, 0, 0), (4, 0, 0), (9, 0, 0)])
@@ -41,7 +41,7 @@ def test_counts_equal_a_loop_for_any_offset(offset):
         other = np.add(index, offset)
         if (other >= 0).all() and (other < labels.shape).all():
             expected[labels[index], labels[tuple(other)]] += 1
-    np.testing.assert_array_equal(label_cooccurrence(labels, 3, offset), expected)
+    np.testing.assert_array_equal(co_occurrence(labels, 3, offset), expected)
 
 
 def test_measures_equal_those_of_scikit_image():
@@ -79,7 +79,7 @@ def test_labels_that_do_not_fit_are_refused():
     with pytest.raises(InputError, match="labels from 0 to 1; received labels from 0 to 3"):
         label_randomness(random_labels(9, 9), 2)
     with pytest.raises(InputError, match="an offset of 2 steps"):
-        label_cooccurrence(random_labels(9, 9), 4, (1,))
+        co_occurrence(random_labels(9, 9), 4, (1,))
     with pytest.raises(InputError, match="at least two neighbouring voxels"):
         label_randomness(np.zeros((1, 1), int), 2)
     with pytest.raises(InputError, match="a label map of integers"):
