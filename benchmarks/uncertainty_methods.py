@@ -9,7 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from segqc_conformal.measures import agreement, agreement_spread, voting
+from segqc_conformal.measures.schema import STANDARD
 from segqc_conformal.uncertainty.accumulator import UncertaintyAccumulator
+from segqc_conformal.uncertainty.feature_rules import FeatureRules
+from segqc_conformal.uncertainty.judged_structure import JudgedStructure
 
 MAPS = (
     "mean_probability",
@@ -35,10 +39,25 @@ class CaseFigures:
         return max(*maps, float(dice.max()))
 
 
-def accumulator(classes: int, dimensions: int, fast: bool) -> UncertaintyAccumulator:
-    """Return ours: the standard features and the maps of `MAPS`, every class a structure."""
+class BitPlaneMeasures:
+    """The structure measures that come from the samples' masks: agreement and votes."""
+
+    needs = STANDARD.needs
+    regions = None
+
+    def measure(self, structure: JudgedStructure) -> dict[str, float]:
+        """Measure the agreement of the samples."""
+        groups = (agreement.agreement, agreement_spread.agreement_spread, voting.voting)
+        return {name: value for group in groups for name, value in group(structure).items()}
+
+
+def accumulator(
+    classes: int, dimensions: int, fast: bool, schema: FeatureRules = STANDARD
+) -> UncertaintyAccumulator:
+    """Return ours: the maps of `MAPS` and the features of `schema`, every class a structure."""
     structures = {f"class {label}": label for label in range(1, classes)}
-    return UncertaintyAccumulator(structures, (1.0,) * dimensions, maps=MAPS, fast=fast)
+    spacing = (1.0,) * dimensions
+    return UncertaintyAccumulator(structures, spacing, schema=schema, maps=MAPS, fast=fast)
 
 
 def accumulated_figures(taken: UncertaintyAccumulator) -> CaseFigures:

@@ -10,7 +10,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from uncertainty_methods import CaseFigures, accumulated_figures, accumulator, stacked_figures
+from uncertainty_methods import (
+    BitPlaneMeasures,
+    CaseFigures,
+    accumulated_figures,
+    accumulator,
+    stacked_figures,
+)
 from uncertainty_samples import samples
 
 OURS = ("plain", "fast")
@@ -52,16 +58,21 @@ def _one_case(taken: list[Tensor], ms: dict[str, list[float]]) -> dict[str, Case
         return result
 
     shape, kept = taken[0].shape, torch.empty_like(taken[0])
-    ours = {name: accumulator(shape[0], len(shape) - 1, name == "fast") for name in OURS}
+    measures, axes = BitPlaneMeasures(), len(shape) - 1
+    ours = {name: accumulator(shape[0], axes, name == "fast", measures) for name in OURS}
+    standard = {name: accumulator(shape[0], axes, name == "fast") for name in OURS}
     for sample in taken:
         clock("log_softmax", partial(torch.log_softmax, sample, 0))
         clock("log_softmax_reused", partial(torch.log_softmax, sample, 0, out=kept))
         for name, held in ours.items():
             clock(name, partial(held.update, sample))
+            standard[name].update(sample)
     found: dict[str, CaseFigures] = {
         name: clock(f"{name}_figures", partial(accumulated_figures, held))
         for name, held in ours.items()
     }
+    for name, held in standard.items():
+        clock(f"{name}_standard", partial(accumulated_figures, held))
     found["stack"] = clock("stack_case", partial(stacked_figures, taken))
     return found
 
@@ -71,6 +82,7 @@ def _summary(ms: dict[str, float], count: int) -> dict[str, Any]:
     floor = ms["log_softmax"]
     per_sample = {name: ms[name] for name in ("log_softmax", "log_softmax_reused", "plain", "fast")}
     cases = {name: ms[name] + ms[f"{name}_figures"] / count for name in ("plain", "fast")}
+    cases |= {f"{n}_standard": ms[n] + ms[f"{n}_standard"] / count for n in ("plain", "fast")}
     cases["stack"] = ms["stack_case"] / count
     return {
         "ms": per_sample,
