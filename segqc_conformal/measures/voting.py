@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from math import log
 
-import torch
-from torch import Tensor
+import numpy as np
+from scipy.special import entr
 
 from segqc_conformal.dice import dice_from_volumes
-from segqc_conformal.measures.reducers import weighted_sum
 from segqc_conformal.uncertainty.judged_structure import JudgedStructure
 
 __all__ = ["MEANINGS", "voting"]
@@ -42,6 +41,7 @@ def voting(structure: JudgedStructure) -> dict[str, float]:
 
     Examples
     --------
+    >>> import torch
     >>> from segqc_conformal.uncertainty.bit_planes import BitPlanes
     >>> planes, mask = BitPlanes(), torch.tensor([True, True])
     >>> planes.add(mask)
@@ -50,23 +50,17 @@ def voting(structure: JudgedStructure) -> dict[str, float]:
     >>> voting(structure)["vote_share"], round(voting(structure)["majority_dice"], 4)
     (0.75, 0.6667)
     """
-    weights, inside_weights = structure.weights, structure.inside_weights
-    counts = structure.planes.votes()
-    samples = structure.planes.samples
-    judged_counts = counts[structure.inside]
-    majority, judged_majority = 2 * counts > samples, 2 * judged_counts > samples
-    within = weighted_sum(judged_counts, inside_weights) / samples
-    size, total = structure.size, weighted_sum(counts, weights) / samples
-    common = weighted_sum(judged_majority, inside_weights)
-    entropy = weighted_sum(_binary_entropy(judged_counts / samples), inside_weights)
+    planes, size = structure.planes, structure.size
+    share = np.arange(planes.samples + 1) / planes.samples
+    everywhere = planes.vote_histogram(weights=structure.weights)
+    judged = planes.vote_histogram(structure.inside, structure.weights)
+    majority = 2 * np.arange(planes.samples + 1) > planes.samples
+    within, total = float(judged @ share), float(everywhere @ share)
+    common, voted = judged[majority].sum(), everywhere[majority].sum()
+    entropy = float(judged @ (entr(share) + entr(1.0 - share)))
     return {
-        "majority_dice": float(dice_from_volumes(common, weighted_sum(majority, weights), size)),
+        "majority_dice": float(dice_from_volumes(common, voted, size)),
         "vote_entropy": entropy / size if size else log(2.0),
         "vote_share": within / size if size else 0.0,
         "vote_soft_dice": float(dice_from_volumes(within, total, size)) if size else 0.0,
     }
-
-
-def _binary_entropy(share: Tensor) -> Tensor:
-    p = share.double()
-    return -torch.xlogy(p, p) - torch.xlogy(1.0 - p, 1.0 - p)

@@ -83,13 +83,27 @@ class BitPlanes:
 
     def iou_of_all(self, weights: Tensor | None = None) -> float:
         """Voxels (or weights) in every sample over those in any; 1 if all samples are empty."""
-        words, weights = self._where_any(weights)
-        shared = torch.ones_like(words[0], dtype=torch.bool)
-        for number, word in enumerate(words):
-            shared &= word == (1 << min(BITS, self.samples - number * BITS)) - 1
-        union = torch.stack(words).amax(dim=0) != 0
-        size, common = _size(union, weights), _size(shared, weights)
-        return common / size if size else 1.0
+        counts = self.vote_histogram(weights=weights)
+        size = counts[1:].sum()
+        return float(counts[-1] / size) if size else 1.0
+
+    def vote_histogram(
+        self, voxels: Tensor | None = None, weights: Tensor | None = None
+    ) -> NDArray[np.float64]:
+        """Count the voxels that k samples hold, k from 0 to all: shape ``(samples + 1,)``.
+
+        Among the flat indices `voxels`; None: everywhere, where entry 0 is left at 0. With weights
+        ``(voxels,)`` of float64: sum the weights.
+        """
+        if voxels is None:
+            words, weights = self._where_any(weights)
+        else:
+            words = [word[voxels] for word in self._words]
+            weights = None if weights is None else weights[voxels]
+        counts = _histogram(votes(words), weights, self.samples + 1)
+        if voxels is None:
+            counts[0] = 0.0
+        return counts
 
     def votes(self) -> Tensor:
         """Count the samples that hold each voxel: int32, shape ``(voxels,)``."""
@@ -174,7 +188,3 @@ def _histogram(codes: Tensor, weights: Tensor | None, size: int) -> NDArray[np.f
         codes, weights = codes.cpu(), weights.cpu()
     counts = torch.bincount(codes, weights=weights, minlength=size)
     return counts.cpu().numpy().astype(np.float64)
-
-
-def _size(mask: Tensor, weights: Tensor | None) -> float:
-    return float(mask.sum()) if weights is None else float(weights[mask].sum())

@@ -115,3 +115,18 @@ def test_gpu_counts_equal_those_of_the_cpu(samples):
     np.testing.assert_array_equal(gpu.intersections(), cpu.intersections())
     np.testing.assert_array_equal(gpu.votes().cpu(), cpu.votes())
     assert gpu.iou_of_all() == cpu.iou_of_all()
+
+
+@pytest.mark.parametrize("samples", [1, 8, 9, 20])
+def test_vote_histogram_counts_voxels_by_the_samples_that_hold_them(samples):
+    masks = random_masks(samples)
+    votes = masks.sum(0).reshape(-1)
+    everywhere = np.bincount(votes, minlength=samples + 1)
+    everywhere[0] = 0
+    np.testing.assert_array_equal(planes_of(masks).vote_histogram(), everywhere)
+    some = torch.arange(0, votes.size, 3)
+    weights = torch.linspace(0.5, 2.0, votes.size, dtype=torch.float64)
+    np.testing.assert_allclose(
+        planes_of(masks).vote_histogram(some, weights),
+        np.bincount(votes[::3], weights=weights.numpy()[::3], minlength=samples + 1),
+    )
