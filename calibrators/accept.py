@@ -2,176 +2,33 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
-from functools import cached_property
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import overload
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy.stats import binom
+from numpy.typing import ArrayLike
 
-from segqc_conformal.calibrators.checks import (
-    check_open_unit,
-    delta_of,
-    finite_array,
-    first_row_of_each_patient,
-    percent,
+from segqc_conformal.calibrators.accept_certificate import AcceptCertificate, ThresholdTest
+from segqc_conformal.calibrators.accept_combinations import check_combination, check_weights
+from segqc_conformal.calibrators.accept_groups import (
+    TEST_OF_OTHER,
+    GroupedAcceptCertificate,
+    split_groups,
 )
-from segqc_conformal.calibrators.planning import (
-    accepted_and_bad,
-    calibration_size,
-    smallest_calibration_size,
-)
+from segqc_conformal.calibrators.checks import check_open_unit, finite_array
+from segqc_conformal.calibrators.fixed_sequence import holm, sequence_levels
+from segqc_conformal.calibrators.labelled_scores import LabelledScores, labelled_scores
+from segqc_conformal.calibrators.looks import delta_of_look
+from segqc_conformal.calibrators.threshold_tests import stricter_thresholds, threshold_tests
+from segqc_conformal.errors import InputError
 
 __all__ = ["AcceptCertificate", "AcceptThreshold", "ThresholdTest"]
-
-FEW_PATIENTS = 40  # so few cannot rule out a certificate
-
-
-@dataclass(frozen=True)
-class ThresholdTest:
-    """One step of the fixed sequence: a threshold, what it accepted, and its p-value."""
-
-    threshold: float
-    accepted: int
-    bad: int
-    p_value: float
-
-
-@dataclass(frozen=True)
-class AcceptCertificate:
-    """A calibrated accept threshold: what `AcceptThreshold.calibrate` returns.
-
-    Parameters
-    ----------
-    dice_threshold, tolerated_error, confidence : float
-        A case is bad if its Dice is <= `dice_threshold`; alpha and 1 - delta of the promise.
-    patients : int
-        Calibration patients counted.
-    tests : tuple of ThresholdTest
-        The steps taken, in order, the first failure included.
-    not_reached : tuple of ThresholdTest
-        The thresholds after the first failure: descriptive, they decided nothing.
-    threshold : float or None
-        Accept where the accept score is >= this; None: nothing can be certified.
-    stricter : tuple of ThresholdTest
-        Where nothing is certified, thresholds stricter than the start: descriptive as well. A
-        larger calibration would start there.
-    """
-
-    dice_threshold: float
-    tolerated_error: float
-    confidence: float
-    patients: int
-    tests: tuple[ThresholdTest, ...]
-    not_reached: tuple[ThresholdTest, ...]
-    threshold: float | None
-    stricter: tuple[ThresholdTest, ...] = ()
-
-    @cached_property
-    def patients_needed(self) -> int | None:
-        """Fresh calibration patients for an 80 % chance of a certificate, as `segqc plan` has it.
-
-        0 if certified; else at the accepted share and error seen at the most promising threshold,
-        with half a bad patient more than seen (zero observed errors are not zero errors) or, where
-        fewer than 40 patients leave that hopeless, with no more than seen; without calibration
-        patients the fewest that can ever do; None if no number would do.
-        """
-        if self.threshold is not None:
-            return 0
-        if self.patients == 0:
-            return calibration_size(1.0, 0.0, self.tolerated_error, self.confidence)
-        steps = (*self.stricter, *self.tests, *self.not_reached)
-        seen = [step for step in steps if step.accepted]
-        needed = self._needed(seen, bad_more=0.5)
-        if needed is None and self.patients < FEW_PATIENTS:
-            return self._needed(seen, bad_more=0.0)
-        return needed
-
-    def _needed(self, seen: list[ThresholdTest], bad_more: float) -> int | None:
-        return smallest_calibration_size(
-            [
-                (s.accepted / self.patients, (s.bad + bad_more) / (s.accepted + 2.0 * bad_more))
-                for s in seen
-            ],
-            self.tolerated_error,
-            self.confidence,
-        )
-
-    def accept(self, accept_score: ArrayLike) -> NDArray[np.bool_]:
-        """Return which cases are accepted.
-
-        Parameters
-        ----------
-        accept_score : array_like of float, shape (cases,)
-            Accept scores; -inf for an empty prediction.
-
-        Returns
-        -------
-        ndarray of bool, shape (cases,)
-            All False where `threshold` is None.
-
-        Notes
-        -----
-        Guarantee: see `promise`.
-        """
-        scores = finite_array("accept score", accept_score)
-        if self.threshold is None:
-            return np.zeros(scores.shape, dtype=bool)
-        return np.asarray(scores >= self.threshold)
-
-    @property
-    def promise(self) -> str:
-        """What holds, in one sentence for a person."""
-        claim = (
-            f"at most {percent(self.tolerated_error)} of accepted patients have Dice <= "
-            f"{self.dice_threshold:g}"
-        )
-        if self.threshold is None:
-            return (
-                f"Cannot certify that {claim} from {self.patients} calibration patients, so every "
-                f"case is referred; {self._outlook}."
-            )
-        return (
-            f"With {percent(self.confidence)} confidence in this calibration of {self.patients} "
-            f"patients, {claim}, among new patients of the same population. A single batch may "
-            "hold more."
-        )
-
-    @property
-    def _outlook(self) -> str:
-        if self.patients_needed is None:
-            return "more patients alone are not expected to change that"
-        if self.patients == 0:
-            return f"at least {self.patients_needed} calibration patients are needed"
-        return (
-            f"about {self.patients_needed} fresh calibration patients give an 80 % chance, if "
-            "errors stay as seen here"
-        )
-
-    def to_json(self) -> str:
-        """Return the certificate as JSON."""
-        return json.dumps(asdict(self), sort_keys=True)
-
-    @classmethod
-    def from_json(cls, text: str) -> AcceptCertificate:
-        """Read a certificate written by `to_json`."""
-        return cls.from_dict(json.loads(text))
-
-    @classmethod
-    def from_dict(cls, fields: dict[str, Any]) -> AcceptCertificate:
-        """Read the parsed JSON of a certificate."""
-        steps = {
-            name: tuple(ThresholdTest(**step) for step in fields[name])
-            for name in ("tests", "not_reached", "stricter")
-        }
-        return cls(**{**fields, **steps})
 
 
 @dataclass(frozen=True)
 class AcceptThreshold:
-    """Settings of a certified accept threshold (exact binomial tests in a fixed sequence).
+    """Settings of a certified accept threshold.
 
     Parameters
     ----------
@@ -181,16 +38,37 @@ class AcceptThreshold:
         alpha in (0, 1): allowed share of bad cases among the accepted.
     confidence : float, default 0.9
         1 - delta in (0, 1), over the calibration draw.
+    looks : {"one", "many"}, default "one"
+        "many", declared before the first look: look k spends ``delta / (k (k + 1))`` and may count
+        earlier patients again. "one": a later calibration needs fresh patients only.
+    look : int, default 1
+        Number of this look.
+    starts : int, default 1
+        Starts of the sequence, spread evenly over the grid, with an equal share of delta each;
+        a threshold that passes hands on what it was tested at.
+    procedure : {"fixed sequence", "holm"}
+    test : {"binomial", "hoeffding-bentkus", "betting"}
+        The exact binomial test of the accepted patients, or a test of the joint loss over all
+        patients: weaker (of the two take "betting"), but it carries weights and patient means.
+    cases : {"first", "mean"}
+        "first": one case per patient. "mean": all of a patient's cases, so that the promise is
+        about a patient drawn at random and then one of their cases drawn at random.
+    family : {"each", "all"}
+        With groups: each promise holds with `confidence` on its own, or all hold together
+        (delta / number of groups).
+    largest_weight : float, optional
+        Bound of the known weights over the whole population, in their own unit.
 
     Notes
     -----
-    Guarantee: with probability >= 1 - delta over the calibration draw, P(dice <= dice_threshold
-    given accepted) <= alpha, or nothing is accepted. Assumes independent, identically
-    distributed patients, one look, and a grid made without calibration labels or scores. Not
-    promised: the share of bad cases in one batch, or any single case.
-    Source: Angelopoulos et al., Learn then Test, Ann. Appl. Stat. 19 (2025), fixed sequence
-    testing; the binomial test is applied to the accepted patients alone, which is exact because
-    their number is ancillary to the error rate.
+    Guarantee: with probability >= 1 - delta over the calibration draw (over all looks together),
+    P(dice <= dice_threshold given accepted) <= alpha, or nothing is accepted. Assumes independent,
+    identically distributed patients, a grid made without calibration labels or scores, and, with
+    weights, that they are proportional to the density ratio of new to calibration population.
+    Not promised: the share of bad cases in one batch, or any single case.
+    Source: Angelopoulos et al., Learn then Test, Ann. Appl. Stat. 19 (2025); starts: Wiens (2003);
+    the binomial test is applied to the accepted patients alone, which is exact because, given
+    their number, the bad ones among them are binomial.
 
     Examples
     --------
@@ -203,22 +81,59 @@ class AcceptThreshold:
     dice_threshold: float = 0.8
     tolerated_error: float = 0.1
     confidence: float = 0.9
+    looks: str = "one"
+    look: int = 1
+    starts: int = 1
+    procedure: str = "fixed sequence"
+    test: str = "binomial"
+    cases: str = "first"
+    family: str = "each"
+    largest_weight: float | None = None
 
     def __post_init__(self) -> None:
-        """Check the settings."""
+        """Check the settings, and refuse combinations without a theorem."""
         check_open_unit(
             dice_threshold=self.dice_threshold,
             tolerated_error=self.tolerated_error,
             confidence=self.confidence,
         )
+        delta_of_look(self.confidence, self.looks, self.look)
+        check_combination(self.procedure, self.starts, self.test, self.cases, self.family)
 
+    @overload
     def calibrate(
         self,
         accept_score: ArrayLike,
         dice: ArrayLike,
         grid: ArrayLike,
+        groups: None = None,
+        weights: ArrayLike | None = None,
+        weights_are: str | None = None,
         patients: ArrayLike | None = None,
-    ) -> AcceptCertificate:
+    ) -> AcceptCertificate: ...
+
+    @overload
+    def calibrate(
+        self,
+        accept_score: ArrayLike,
+        dice: ArrayLike,
+        grid: ArrayLike | Mapping[str, ArrayLike],
+        groups: ArrayLike,
+        weights: ArrayLike | None = None,
+        weights_are: str | None = None,
+        patients: ArrayLike | None = None,
+    ) -> GroupedAcceptCertificate: ...
+
+    def calibrate(
+        self,
+        accept_score: ArrayLike,
+        dice: ArrayLike,
+        grid: ArrayLike | Mapping[str, ArrayLike],
+        groups: ArrayLike | None = None,
+        weights: ArrayLike | None = None,
+        weights_are: str | None = None,
+        patients: ArrayLike | None = None,
+    ) -> AcceptCertificate | GroupedAcceptCertificate:
         """Test the thresholds of `grid` in order until one fails.
 
         Parameters
@@ -229,53 +144,86 @@ class AcceptThreshold:
             True Dice in [0, 1].
         grid : array_like of float, shape (thresholds,)
             Thresholds in test order, the first is the start, made without calibration labels or
-            scores (see `accept_grid`).
+            scores (see `accept_grid`). With groups also a mapping by group ("other" for the small
+            ones).
+        groups : array_like, shape (cases,), optional
+            Group of each case, known without its label: one threshold per group (see
+            `GroupedAcceptCertificate`).
+        weights : array_like of float, shape (cases,), optional
+            Density ratio of new to calibration population, up to a factor; needs `weights_are`.
+        weights_are : {"known"}, optional
+            Estimated weights are refused: they carry no confidence (see `JointRiskThreshold`).
         patients : array_like, shape (cases,), optional
-            Patient of each case; the first row of each patient counts, so sort by time. None:
-            every row is its own patient.
+            Patient of each case; with ``cases="first"`` the first row of each patient counts, so
+            sort by time. None: every row is its own patient.
 
         Returns
         -------
-        AcceptCertificate
+        AcceptCertificate, or GroupedAcceptCertificate where `groups` are given
 
         Raises
         ------
         InputError
-            For NaN or out-of-range values and unequal lengths. "Nothing can be certified" is a
-            result, not an error.
+            For NaN or out-of-range values, unequal lengths and combinations without a theorem.
+            "Nothing can be certified" is a result, not an error.
         """
-        dice = finite_array("dice", dice, low=0.0, high=1.0)
-        scores = finite_array("accept score", accept_score, like=dice)
-        grid = finite_array("grid", grid)
-        rows = first_row_of_each_patient(patients, dice.size)
-        scores, bad = scores[rows], dice[rows] <= self.dice_threshold
-        steps = self._tests(grid, scores, bad)
-        delta = delta_of(self.confidence)
-        failed = [i for i, step in enumerate(steps) if step.p_value > delta]
-        passed = steps[: failed[0]] if failed else steps
-        stricter = [] if passed else self._tests(_stricter(grid, scores), scores, bad)
+        sample = labelled_scores(accept_score, dice, self.dice_threshold, patients, weights)
+        if weights is not None:
+            check_weights(sample, weights_are, self.test, self.largest_weight)
+        if groups is None:
+            if isinstance(grid, Mapping):
+                raise InputError("one grid where there are no groups", "a mapping", "pass groups")
+            return self._certify(sample, grid, self._delta)
+        return self._certify_groups(sample, grid, groups)
+
+    @property
+    def _delta(self) -> float:
+        return delta_of_look(self.confidence, self.looks, self.look)
+
+    def _certify_groups(
+        self, sample: LabelledScores, grid: ArrayLike | Mapping[str, ArrayLike], groups: ArrayLike
+    ) -> GroupedAcceptCertificate:
+        split = split_groups(sample, groups, self.tolerated_error, self._delta, self.test)
+        promises = len(split.own) + (split.other is not None)
+        shared = max(promises, 1) if self.family == "all" else 1
+
+        def certify(name: str, part: LabelledScores, test: str) -> AcceptCertificate:
+            own_grid = grid.get(name, []) if isinstance(grid, Mapping) else grid
+            settings = replace(self, test=test)
+            found = settings._certify(part, own_grid, self._delta / shared)
+            return replace(found, group=name, family_size=shared)
+
+        own = {name: certify(name, part, self.test) for name, part in split.own.items()}
+        other = None
+        if split.other is not None:
+            other = certify("other", split.other, TEST_OF_OTHER)
+        return GroupedAcceptCertificate(own, other, split.small, split.patients)
+
+    def _certify(self, sample: LabelledScores, grid: ArrayLike, delta: float) -> AcceptCertificate:
+        thresholds = finite_array("grid", grid)
+        if self.cases == "first":
+            sample = sample.first_of_each_patient()
+        alpha, bound = self.tolerated_error, self.largest_weight
+        steps = threshold_tests(sample, thresholds, alpha, self.test, bound)
+        p = np.array([step.p_value for step in steps])
+        levels = sequence_levels(p, delta, self.starts)
+        holds = p <= levels if self.procedure == "fixed sequence" else holm(p, delta)
+        reached = (levels > 0.0) | (self.procedure == "holm")
+        passed = [step.threshold for step, ok in zip(steps, holds, strict=True) if ok]
+        strict = np.empty(0) if passed else stricter_thresholds(thresholds, sample.scores)
         return AcceptCertificate(
             dice_threshold=self.dice_threshold,
             tolerated_error=self.tolerated_error,
             confidence=self.confidence,
-            patients=int(rows.size),
-            tests=tuple(steps[: len(passed) + 1]),
-            not_reached=tuple(steps[len(passed) + 1 :]),
-            threshold=min((step.threshold for step in passed), default=None),
-            stricter=tuple(stricter),
+            patients=sample.patient_count,
+            tests=tuple(step for step, ok in zip(steps, reached, strict=True) if ok),
+            not_reached=tuple(step for step, ok in zip(steps, reached, strict=True) if not ok),
+            threshold=min(passed, default=None),
+            stricter=tuple(threshold_tests(sample, strict, alpha, self.test, bound)),
+            looks=self.looks,
+            look=self.look,
+            delta=delta,
+            test=self.test,
+            cases=self.cases,
+            weighted=sample.weights is not None,
         )
-
-    def _tests(
-        self, grid: NDArray[np.float64], scores: NDArray[np.float64], bad: NDArray[np.bool_]
-    ) -> list[ThresholdTest]:
-        accepted, errors = accepted_and_bad(scores, bad, grid)
-        p_values = np.where(accepted > 0, binom.cdf(errors, accepted, self.tolerated_error), 1.0)
-        steps = zip(grid, accepted, errors, p_values, strict=True)
-        return [ThresholdTest(float(t), int(n), int(k), float(p)) for t, n, k, p in steps]
-
-
-def _stricter(grid: NDArray[np.float64], scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    if scores.size == 0:
-        return np.empty(0)
-    found = np.unique(np.quantile(scores, np.arange(1, 10) / 10.0, method="higher"))
-    return np.asarray(found[np.isfinite(found) & (found > max(grid[:1], default=-np.inf))])

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from fractions import Fraction
 
 import numpy as np
-from scipy.stats import binom
+from numpy.typing import NDArray
+from scipy.special import betainc
 
 from segqc_conformal.calibrators.checks import delta_of
 
-__all__ = ["interval_rank", "marginal_rank", "pac_rank"]
+__all__ = ["conformal_quantile", "interval_rank", "marginal_rank", "pac_rank"]
+
+CLOSE = 1e-9  # nearer to delta than this, a tail probability is computed exactly
 
 
 def marginal_rank(patients: int, miscoverage: float) -> int | None:
@@ -71,10 +75,27 @@ def pac_rank(patients: int, miscoverage: float, confidence: float) -> int | None
     >>> pac_rank(100, 0.1, 0.95), pac_rank(28, 0.1, 0.95), pac_rank(29, 0.1, 0.95)
     (96, None, 29)
     """
-    ranks = np.arange(1, patients + 1)
-    tail = binom.sf(ranks - 1, patients, 1.0 - miscoverage)
-    enough = np.flatnonzero(tail <= delta_of(confidence))
-    return int(ranks[enough[0]]) if enough.size else None
+    delta = delta_of(confidence)
+
+    def kept(rank: int) -> bool:
+        tail = float(betainc(rank, patients + 1 - rank, 1.0 - miscoverage))
+        if abs(tail - delta) > CLOSE * delta:
+            return tail < delta
+        return _exact_tail(rank, patients, miscoverage) <= Fraction(str(delta))
+
+    rank = bisect_left(range(1, patients + 1), True, key=kept) + 1
+    return rank if rank <= patients else None
+
+
+def _exact_tail(rank: int, patients: int, miscoverage: float) -> Fraction:
+    """Return P(Bin(n, 1 - alpha) >= k) as a fraction: floats cannot decide a tie with delta."""
+    alpha = Fraction(str(float(miscoverage)))
+    missed, caught = alpha.numerator, alpha.denominator - alpha.numerator
+    term = total = caught**patients
+    for misses in range(1, patients - rank + 1):
+        term = term * (patients + 1 - misses) * missed // (misses * caught)
+        total += term
+    return Fraction(total, alpha.denominator**patients)
 
 
 def interval_rank(patients: int, miscoverage: float, confidence: float | None) -> int | None:
@@ -92,3 +113,30 @@ def interval_rank(patients: int, miscoverage: float, confidence: float | None) -
     if confidence is None:
         return marginal_rank(patients, miscoverage)
     return pac_rank(patients, miscoverage, confidence)
+
+
+def conformal_quantile(
+    nonconformity: NDArray[np.float64], miscoverage: float, confidence: float | None
+) -> float | None:
+    """Return the calibrated nonconformity, or None where no finite one keeps the promise.
+
+    Parameters
+    ----------
+    nonconformity : ndarray of float64, shape (patients,)
+        One value per calibration patient, in any order.
+    miscoverage : float
+        alpha in (0, 1).
+    confidence : float or None
+        1 - delta in (0, 1) for a PAC quantile; None for a marginal one.
+
+    Notes
+    -----
+    Guarantee: that of the rank (`interval_rank`); ties only add coverage.
+
+    Examples
+    --------
+    >>> conformal_quantile(np.arange(9.0), 0.1, None), conformal_quantile(np.arange(8.0), 0.1, None)
+    (8.0, None)
+    """
+    rank = interval_rank(nonconformity.size, miscoverage, confidence)
+    return None if rank is None else float(np.partition(nonconformity, rank - 1)[rank - 1])

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.stats import beta, binom
 
 from segqc_conformal.calibrators.checks import check_open_unit, delta_of
+from segqc_conformal.calibrators.looks import confidence_of_look
 from segqc_conformal.errors import InputError
 
 __all__ = [
@@ -93,14 +94,26 @@ def certification_chance(
     >>> round(certification_chance(100, 0.5, 0.02), 3)
     0.812
     """
+    errors = np.array([error_among_accepted])
+    return float(_chances(patients, accepted_share, errors, tolerated_error, confidence)[0])
+
+
+def _chances(
+    patients: int,
+    accepted_share: float,
+    errors: NDArray[np.float64],
+    tolerated_error: float,
+    confidence: float,
+) -> NDArray[np.float64]:
     table = largest_tolerable_bad(max(patients, LARGEST_STUDY), tolerated_error, confidence)
     # accepted counts beyond 9 standard deviations do not change the sum
     spread = 9.0 * np.sqrt(patients * accepted_share * (1.0 - accepted_share)) + 1.0
     mean = patients * accepted_share
     accepted = np.arange(max(0, int(mean - spread)), min(patients, int(mean + spread) + 1) + 1)
     tolerable = table[accepted]
-    passes = np.where(tolerable >= 0, binom.cdf(tolerable, accepted, error_among_accepted), 0.0)
-    return float(np.dot(binom.pmf(accepted, patients, accepted_share), passes))
+    certain = binom.cdf(tolerable, accepted, errors[:, None])
+    passes = np.where(tolerable >= 0, certain, 0.0)
+    return np.asarray(passes @ binom.pmf(accepted, patients, accepted_share))
 
 
 def likely_chance(
@@ -140,11 +153,7 @@ def likely_chance(
     (0.89, 1.0)
     """
     errors = beta.ppf((np.arange(8) + 0.5) / 8, bad + 0.5, accepted - bad + 0.5)
-    chances = [
-        certification_chance(patients, accepted_share, float(error), tolerated_error, confidence)
-        for error in errors
-    ]
-    return float(np.mean(chances))
+    return float(_chances(patients, accepted_share, errors, tolerated_error, confidence).mean())
 
 
 def calibration_size(
@@ -153,6 +162,8 @@ def calibration_size(
     tolerated_error: float = 0.1,
     confidence: float = 0.9,
     chance: float = CHANCE,
+    looks: str = "one",
+    look: int = 1,
 ) -> int | None:
     """Return how many calibration patients give a certificate with probability `chance`.
 
@@ -164,6 +175,8 @@ def calibration_size(
         alpha and 1 - delta of the accept promise, in (0, 1).
     chance : float
         Wanted probability of a certificate, in (0, 1).
+    looks, look : str, int
+        Whether many looks share delta, and which one is planned (see `delta_of_look`).
 
     Returns
     -------
@@ -179,6 +192,8 @@ def calibration_size(
     --------
     >>> calibration_size(accepted_share=0.5, error_among_accepted=0.02)
     98
+    >>> calibration_size(accepted_share=0.5, error_among_accepted=0.02, looks="many")
+    127
     >>> calibration_size(accepted_share=0.5, error_among_accepted=0.12) is None
     True
     """
@@ -189,6 +204,7 @@ def calibration_size(
             (accepted_share, error_among_accepted),
             "give shares, not percentages",
         )
+    confidence = confidence_of_look(confidence, looks, look)
     if error_among_accepted >= tolerated_error or accepted_share == 0.0:
         return None
 

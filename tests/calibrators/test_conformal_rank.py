@@ -1,10 +1,15 @@
 from fractions import Fraction
+from math import comb
 
 import numpy as np
 import pytest
 from scipy.stats import beta, binom
 
-from segqc_conformal.calibrators.conformal_rank import marginal_rank, pac_rank
+from segqc_conformal.calibrators.conformal_rank import (
+    conformal_quantile,
+    marginal_rank,
+    pac_rank,
+)
 
 LEVELS = ["0.01", "0.02", "0.05", "0.1", "0.15", "0.2", "0.25", "0.3", "0.4", "0.5", "0.75", "0.9"]
 
@@ -48,3 +53,37 @@ def test_pac_rank_is_never_below_the_marginal_rank() -> None:
         assert pac is not None
         assert marginal is not None
         assert pac >= marginal
+
+
+def exact_pac_rank(n: int, alpha: Fraction, delta: Fraction) -> int | None:
+    tail, rank = Fraction(0), None
+    for k in range(n, 0, -1):
+        tail += comb(n, k) * (1 - alpha) ** k * alpha ** (n - k)
+        if tail > delta:
+            break
+        rank = k
+    return rank
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("confidence", ["0.5", "0.75", "0.9", "0.95"])
+def test_pac_rank_equals_exact_fractions(level: str, confidence: str) -> None:
+    for n in [*range(0, 60, 3), 119, 153]:
+        expected = exact_pac_rank(n, Fraction(level), 1 - Fraction(confidence))
+        assert pac_rank(n, float(level), float(confidence)) == expected
+
+
+def test_a_tail_that_equals_delta_counts_as_kept() -> None:
+    # P(Bin(2, 1/2) >= 2) = 1/4, and P(Bin(35, 1/2) >= 18) = 1/2, which floats miss
+    assert pac_rank(2, 0.5, 0.75) == 2
+    assert pac_rank(35, 0.5, 0.5) == 18
+
+
+def test_conformal_quantile_is_the_order_statistic_of_its_rank() -> None:
+    rng = np.random.default_rng(0)
+    for n in (9, 22, 57, 300):
+        values = rng.normal(size=n).round(1)
+        for confidence in (None, 0.9):
+            rank = marginal_rank(n, 0.1) if confidence is None else pac_rank(n, 0.1, confidence)
+            expected = None if rank is None else np.sort(values)[rank - 1]
+            assert conformal_quantile(values, 0.1, confidence) == expected

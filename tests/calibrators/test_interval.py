@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from mapie.conformity_scores import ResidualNormalisedScore
+from mapie.conformity_scores import AbsoluteConformityScore, ResidualNormalisedScore
 from mapie.regression import SplitConformalRegressor
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import betabinom
@@ -46,6 +46,42 @@ def test_equals_mapie_split_with_normalised_nonconformity(n: int, miscoverage: f
     _, theirs = mapie.predict_interval(np.c_[new_predicted, new_scale])
     np.testing.assert_allclose(low, np.clip(theirs[:, 0, 0], 0, 1), atol=1e-12)
     np.testing.assert_allclose(high, np.clip(theirs[:, 1, 0], 0, 1), atol=1e-12)
+
+
+@pytest.mark.parametrize("miscoverage", [0.01, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5])
+def test_equals_mapie_split_wherever_mapie_is_defined(miscoverage: float) -> None:
+    rng = np.random.default_rng(1)
+    for n in (*range(5, 60, 4), 99, 119, 199, 399, 999):
+        if n <= 1 / miscoverage:  # MAPIE asks for one patient more than the quantile needs
+            continue
+        predicted, _, dice = world(n, rng)
+        low, high = DiceInterval(miscoverage).calibrate(predicted, dice).interval([0.4, 0.9])
+        mapie = SplitConformalRegressor(Column(0), confidence_level=1 - miscoverage)
+        mapie.conformalize(predicted[:, None], dice)
+        _, theirs = mapie.predict_interval(np.array([[0.4], [0.9]]))
+        np.testing.assert_allclose(low, np.clip(theirs[:, 0, 0], 0, 1), atol=1e-12)
+        np.testing.assert_allclose(high, np.clip(theirs[:, 1, 0], 0, 1), atol=1e-12)
+
+
+@pytest.mark.parametrize("side", ["lower", "upper"])
+def test_one_side_equals_mapie_asymmetric_at_twice_the_level(side: str) -> None:
+    rng = np.random.default_rng(2)
+    for n in (41, 99, 400):
+        predicted, _, dice = world(n, rng)
+        ours = DiceInterval(0.1, side=side).calibrate(predicted, dice).interval([0.4, 0.6])
+        mapie = SplitConformalRegressor(
+            Column(0), confidence_level=0.8, conformity_score=AbsoluteConformityScore(sym=False)
+        ).conformalize(predicted[:, None], dice)
+        _, theirs = mapie.predict_interval(np.array([[0.4], [0.6]]))
+        end = 0 if side == "lower" else 1
+        np.testing.assert_allclose(ours[end], np.clip(theirs[:, end, 0], 0, 1), atol=1e-12)
+        assert (ours[1 - end] == 1 - end).all()
+
+
+def test_nine_patients_give_a_finite_interval_and_eight_the_whole_support() -> None:
+    for n, end in ((9, 0.8), (8, 0.0)):
+        low, _ = DiceInterval(0.1).calibrate(np.full(n, 0.9), np.full(n, 0.8)).interval([0.9])
+        assert low[0] == pytest.approx(end)
 
 
 def test_too_few_patients_give_the_whole_support_and_say_so() -> None:
@@ -171,3 +207,147 @@ def test_bad_values_are_refused_by_name(predicted, dice, scale, message) -> None
 def test_impossible_settings_are_refused(settings) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(InputError):
         DiceInterval(**settings)
+
+
+def test_a_distance_keeps_its_own_support() -> None:
+    settings = DiceInterval(0.1, support=(0, np.inf), measure="HD95 (mm)")
+    certificate = settings.calibrate(np.full(9, 5.0), np.arange(9.0))
+    low, high = certificate.interval([2.0, 9.0])
+    assert (low.round(6).tolist(), high.round(6).tolist()) == ([0.0, 4.0], [7.0, 14.0])
+    assert "true HD95 (mm)" in certificate.promise
+    assert IntervalCertificate.from_json(certificate.to_json()) == certificate
+    for outside in (-0.1, np.inf, np.nan):
+        with pytest.raises(InputError, match="hd95"):
+            settings.calibrate([5.0], [outside])
+
+
+def test_too_few_patients_for_a_distance_give_its_whole_support() -> None:
+    settings = DiceInterval(0.1, support=(0, np.inf), measure="HD95")
+    certificate = settings.calibrate(np.ones(8), np.ones(8))
+    low, high = certificate.interval([3.0])
+    assert (low[0], high[0]) == (0.0, np.inf)
+    assert "every interval is [0, inf)" in certificate.promise
+
+
+@pytest.mark.parametrize("support", [(1, 0), (0, 0), (0, np.nan), (0,)])
+def test_impossible_support_is_refused(support: tuple[float, ...]) -> None:
+    with pytest.raises(InputError, match="support"):
+        DiceInterval(support=support)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("side", ["lower", "upper", "two-sided"])
+@pytest.mark.parametrize("predicted", [0.7, 0.9, 0.1, 0.3])
+def test_rounding_never_loses_a_case_on_the_end(side: str, predicted: float) -> None:
+    # lower with a prediction that is too low, and upper with one too high: negative quantiles
+    certificate = DiceInterval(0.1, side).calibrate(np.full(30, predicted), np.full(30, 0.8))
+    low, high = certificate.interval([predicted])
+    assert low[0] <= 0.8 <= high[0]
+
+
+def test_infinite_predictions_and_forgotten_scales_are_refused() -> None:
+    predicted, scale, dice = world(40, np.random.default_rng(0))
+    with pytest.raises(InputError, match="predicted Dice"):
+        DiceInterval().calibrate([np.inf], [0.5])
+    with pytest.raises(InputError, match="received no scale"):
+        DiceInterval().calibrate(predicted, dice, scale).interval([0.5])
+    with pytest.raises(InputError, match="received a scale"):
+        DiceInterval().calibrate(predicted, dice).interval([0.5], [0.1])
+
+
+def test_combinations_without_a_theorem_are_refused_by_name() -> None:
+    y, w, g = np.full(30, 0.8), np.ones(30), ["A"] * 30
+    with pytest.raises(InputError, match="no confidence together with weights"):
+        DiceInterval(confidence=0.9).calibrate(y, y, weights=w, weights_are="known")
+    with pytest.raises(InputError, match="weights or groups, not both"):
+        DiceInterval().calibrate(y, y, groups=g, weights=w, weights_are="known")
+    with pytest.raises(InputError, match="weights_are only with weights"):
+        DiceInterval().calibrate(y, y, weights_are="known")
+    with pytest.raises(InputError, match="weights_are one of"):
+        DiceInterval().calibrate(y, y, weights=w)
+
+
+def test_groups_and_weights_are_asked_for_exactly_where_calibrated() -> None:
+    y = np.full(30, 0.8)
+    grouped = DiceInterval().calibrate(y, y, groups=["A"] * 30)
+    with pytest.raises(InputError, match="received no groups"):
+        grouped.interval([0.5])
+    with pytest.raises(InputError, match="received weights"):
+        DiceInterval().calibrate(y, y).interval([0.5], weights=[1.0])
+
+
+def test_certificates_of_older_versions_still_load() -> None:
+    old = {"miscoverage": 0.1, "side": "two-sided", "confidence": None, "patients": 9}
+    certificate = IntervalCertificate.from_dict({**old, "quantile": 0.25})
+    low, high = certificate.interval([0.5], [0.1])
+    assert (low[0], high[0]) == pytest.approx((0.475, 0.525))
+
+
+def heavy(n: int, rng: np.random.Generator) -> tuple[NDArray[np.float64], ...]:
+    return np.full(n, 20.0), np.ones(n), 20.0 * rng.pareto(1.1, n)
+
+
+def tied(n: int, rng: np.random.Generator) -> tuple[NDArray[np.float64], ...]:
+    return np.full(n, 0.8), np.ones(n), rng.choice([0.8, 0.7, 0.5], n, p=[0.6, 0.3, 0.1])
+
+
+@pytest.mark.parametrize("n", [9, 30, 100])
+@pytest.mark.parametrize("draw", [heavy, tied])
+def test_ties_and_heavy_tails_keep_coverage_and_one_rank_less_does_not(draw, n) -> None:  # type: ignore[no-untyped-def]
+    rng = np.random.default_rng(n)
+    settings, draws = DiceInterval(0.1, support=(0, np.inf)), 2000
+    kept = short = 0
+    for _ in range(draws):
+        predicted, _, true = draw(n + 1, rng)
+        certificate = settings.calibrate(predicted[1:], true[1:])
+        low, high = certificate.interval(predicted[:1])
+        kept += bool(low[0] <= true[0] <= high[0])
+        below = np.sort(np.abs(predicted - true)[1:])[: int(0.8 * n)]  # the twin: rank .8 n
+        short += bool(abs(predicted[0] - true[0]) <= below[-1])
+    slack = 2 * np.sqrt(0.09 / draws)
+    assert kept / draws >= 0.9 - slack
+    if draw is heavy:
+        assert short / draws < 0.9 - slack
+
+
+def test_coverage_holds_within_groups_and_the_pooled_quantile_fails_the_small_one() -> None:
+    rng = np.random.default_rng(6)
+    own: dict[str, list[float]] = {"A": [], "B": []}
+    pooled: dict[str, list[float]] = {"A": [], "B": []}
+    for _ in range(300):
+        groups = np.where(np.arange(600) < 60, "B", "A")  # 10 % of patients, errors 3 x as large
+        true = np.clip(0.5 + rng.normal(0, np.where(groups == "B", 0.15, 0.05)), 0, 1)
+        half = np.arange(600) % 2 == 0
+        predicted = np.full(300, 0.5)
+        by_group = DiceInterval(0.1).calibrate(predicted, true[half], groups=groups[half])
+        together = DiceInterval(0.1).calibrate(predicted, true[half])
+        found = by_group.interval(predicted, groups=groups[~half])
+        for kept, (low, high) in ((own, found), (pooled, together.interval(predicted))):
+            inside = (low <= true[~half]) & (true[~half] <= high)
+            for name in "AB":
+                kept[name].append(float(inside[groups[~half] == name].mean()))
+    for name, slack in (("A", 0.004), ("B", 0.009)):  # 2 standard errors
+        assert np.mean(own[name]) >= 0.9 - slack
+    assert 0.4 < np.mean(pooled["B"]) < 0.6
+
+
+def test_coverage_holds_under_a_known_shift_and_without_weights_it_does_not() -> None:
+    rng = np.random.default_rng(7)
+    kept, twin, effective = [], [], []
+    for _ in range(300):
+        x = rng.random(200)
+        true = np.clip(0.5 + rng.normal(0, 0.02 + 0.15 * x), 0, 1)
+        new = np.sqrt(np.sqrt(rng.random(200)))  # density 4 x^3: mostly the hard cases
+        new_true = np.clip(0.5 + rng.normal(0, 0.02 + 0.15 * new), 0, 1)
+        predicted = np.full(200, 0.5)
+        certificate = DiceInterval(0.1).calibrate(
+            predicted, true, weights=4 * x**3, weights_are="known"
+        )
+        assert certificate.weighted is not None
+        effective.append(certificate.weighted.effective_patients)
+        low, high = certificate.interval(predicted, weights=4 * new**3)
+        kept.append(((low <= new_true) & (new_true <= high)).mean())
+        low, high = DiceInterval(0.1).calibrate(predicted, true).interval(predicted)
+        twin.append(((low <= new_true) & (new_true <= high)).mean())
+    assert 0.9 - 0.006 <= np.mean(kept) <= 0.93
+    assert np.mean(twin) < 0.82
+    assert np.mean(effective) == pytest.approx(200 * 7 / 16, rel=0.05)  # E[w]^2 / E[w^2]

@@ -1,0 +1,125 @@
+"""The promise of an interval in words, for a person: one wording per kind of calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from segqc_conformal.calibrators.checks import percent
+from segqc_conformal.calibrators.groups import GroupQuantiles
+from segqc_conformal.calibrators.support import support_in_words
+from segqc_conformal.calibrators.weighted_quantile import WeightedQuantile
+
+if TYPE_CHECKING:
+    from segqc_conformal.calibrators.interval_certificate import IntervalCertificate
+
+__all__ = ["interval_promise"]
+
+
+def interval_promise(certificate: IntervalCertificate) -> str:
+    """Return what holds for an interval certificate.
+
+    Notes
+    -----
+    Guarantee: none by itself; `DiceInterval` says when the sentence is true.
+    """
+    if certificate.weighted is not None:
+        return _weighted(certificate, certificate.weighted)
+    if certificate.groups is not None:
+        return _grouped(certificate, certificate.groups)
+    if certificate.quantile is None:
+        return _too_few(certificate)
+    claim, alike = _claim(certificate), "accepted and referred cases"
+    if certificate.confidence is None:
+        return (
+            f"For a new patient exchangeable with the {certificate.patients} calibration patients "
+            f"the {claim} with probability at least {_share(certificate)}, averaged over "
+            f"calibrations and over {alike} alike."
+        )
+    return (
+        f"With {percent(certificate.confidence)} confidence in this calibration of "
+        f"{certificate.patients} patients, the {claim} for at least {_share(certificate)} of new "
+        f"patients of the same population, {alike} together."
+    )
+
+
+def _share(certificate: IntervalCertificate) -> str:
+    return percent(1 - certificate.miscoverage)
+
+
+def _claim(certificate: IntervalCertificate) -> str:
+    if certificate.side == "lower":
+        return f"true {certificate.measure} is at least the lower end"
+    if certificate.side == "upper":
+        return f"true {certificate.measure} is at most the upper end"
+    return f"interval contains the true {certificate.measure}"
+
+
+def _whole(certificate: IntervalCertificate) -> str:
+    return support_in_words(*certificate.support)
+
+
+def _too_few(certificate: IntervalCertificate) -> str:
+    return (
+        f"Too few calibration patients ({certificate.patients}) for an interval at "
+        f"{_share(certificate)}: every interval is {_whole(certificate)}, which always holds and "
+        "says nothing."
+    )
+
+
+def _grouped(certificate: IntervalCertificate, groups: GroupQuantiles) -> str:
+    sentences = [_own_groups(certificate, groups)] if groups.quantiles else []
+    if groups.other_quantiles:
+        sentences.append(
+            f"For a new patient of the small groups ({_counted(groups, groups.other_quantiles)}), "
+            f"taken together, the {_claim(certificate)} with probability at least "
+            f"{_share(certificate)}, from {groups.other_patients} calibration patients; for each "
+            "of these groups alone nothing is promised."
+        )
+    too_small = f"{_counted(groups, groups.nothing)} and " if groups.nothing else ""
+    return " ".join(
+        [
+            *sentences,
+            f"Patients of {too_small}groups not seen get the interval {_whole(certificate)}, which "
+            "always holds and says nothing, and are to be referred.",
+        ]
+    )
+
+
+def _own_groups(certificate: IntervalCertificate, groups: GroupQuantiles) -> str:
+    own = _counted(groups, groups.quantiles)
+    if certificate.confidence is None:
+        return (
+            f"Within each group (calibration patients: {own}) the {_claim(certificate)} for a new "
+            f"patient with probability at least {_share(certificate)}, averaged over calibrations "
+            "and over accepted and referred cases alike."
+        )
+    return (
+        f"With {percent(certificate.confidence)} confidence in this calibration, for each group "
+        f"separately (calibration patients: {own}), the {_claim(certificate)} for at least "
+        f"{_share(certificate)} of its new patients, accepted and referred cases together."
+    )
+
+
+def _counted(groups: GroupQuantiles, names: Iterable[str]) -> str:
+    return ", ".join(f"{name} {groups.patients[name]}" for name in names)
+
+
+def _weighted(certificate: IntervalCertificate, weighted: WeightedQuantile) -> str:
+    about = (
+        f"the {certificate.patients} calibration patients say as much as "
+        f"{weighted.effective_patients:.0f} equally weighted ones, and a case whose own weight is "
+        f"too large for them gets {_whole(certificate)}"
+    )
+    where = "averaged over calibrations and over accepted and referred cases alike"
+    if weighted.weights_are == "known":
+        return (
+            f"For a new patient of the population that the known weights describe the "
+            f"{_claim(certificate)} with probability at least {_share(certificate)}, {where}; "
+            f"{about}."
+        )
+    return (
+        f"Approximate, because the weights were estimated: for a new patient the "
+        f"{_claim(certificate)} with probability at least {_share(certificate)} less half the mean "
+        f"absolute error of the weights (scaled to mean 1), which is not known, {where}; {about}."
+    )

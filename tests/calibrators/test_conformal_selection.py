@@ -1,0 +1,174 @@
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from segqc_conformal.calibrators.conformal_selection import (
+    ConformalSelection,
+    SelectionCertificate,
+)
+from segqc_conformal.errors import InputError
+
+
+def world(n: int, rng: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    score = rng.random(n)
+    return score, np.where(rng.random(n) < 0.6 * (1 - score) ** 1.5 + 0.02, 0.5, 0.9)
+
+
+def brute_force(
+    cal: NDArray[np.float64], dice: NDArray[np.float64], batch: NDArray[np.float64], q: float
+) -> list[bool]:
+    p = [
+        (1 + sum(1 for s, d in zip(cal, dice, strict=True) if d <= 0.8 and s >= new))
+        / (cal.size + 1)
+        for new in batch
+    ]
+    largest = 0
+    for k in range(1, batch.size + 1):
+        if sorted(p)[k - 1] <= q * k / batch.size + 1e-12:
+            largest = k
+    return [value <= (sorted(p)[largest - 1] if largest else -1.0) for value in p]
+
+
+@pytest.mark.parametrize("decimals", [1, 2, 8])
+def test_selection_equals_benjamini_hochberg_written_out_also_with_ties(decimals: int) -> None:
+    rng = np.random.default_rng(0)
+    for n, m in ((5, 3), (40, 20), (120, 1), (119, 60)):
+        score, dice = world(n, rng)
+        score, batch = score.round(decimals), rng.random(m).round(decimals)
+        for q in (0.05, 0.1, 0.3):
+            found = ConformalSelection(tolerated_error=q).calibrate(score, dice).select(batch)
+            assert found.tolist() == brute_force(score, dice, batch, q)
+
+
+def test_an_empty_prediction_is_never_selected() -> None:
+    certificate = ConformalSelection().calibrate(np.arange(99.0), np.full(99, 0.9))
+    assert certificate.select([-np.inf, 0.0]).tolist() == [False, True]
+    weighted = ConformalSelection().calibrate(
+        np.arange(99.0), np.full(99, 0.9), weights=np.ones(99), weights_are="known"
+    )
+    assert weighted.select([-np.inf, 0.0], [1.0, 1.0]).tolist() == [False, True]
+
+
+def test_an_empty_batch_and_no_patients_select_nothing() -> None:
+    certificate = ConformalSelection().calibrate([], [])
+    assert certificate.select([1.0, 2.0]).tolist() == [False, False]
+    assert certificate.select([]).size == 0
+
+
+def test_a_patient_counts_once() -> None:
+    certificate = ConformalSelection().calibrate(
+        np.ones(60), np.full(60, 0.5), patients=np.arange(20).repeat(3)
+    )
+    assert (certificate.calibration.patients, len(certificate.calibration.scores)) == (20, 20)
+
+
+def test_json_round_trip_is_exact() -> None:
+    score, dice = world(50, np.random.default_rng(1))
+    for weights, are in ((None, None), (score + 0.1, "estimated")):
+        found = ConformalSelection().calibrate(score, dice, weights=weights, weights_are=are)
+        assert SelectionCertificate.from_json(found.to_json()) == found
+
+
+def test_the_promise_is_about_averages_and_says_so() -> None:
+    promise = ConformalSelection().calibrate([0.5], [0.9]).promise
+    assert "on average over calibrations of 1 patients and over batches" in promise
+    assert "This batch may hold more" in promise
+    estimated = ConformalSelection().calibrate([0.5], [0.9], None, [1.0], "estimated")
+    assert "approximately" in estimated.promise
+
+
+def test_weights_of_unsaid_origin_or_missing_in_the_batch_are_refused() -> None:
+    with pytest.raises(InputError, match="say where the weights come from"):
+        ConformalSelection().calibrate([0.5], [0.9], weights=[1.0])
+    found = ConformalSelection().calibrate([0.5], [0.9], weights=[1.0], weights_are="known")
+    with pytest.raises(InputError, match="if and only if"):
+        found.select([0.5])
+
+
+def false_discovery_rate(n: int, m: int, draws: int, count_itself: bool) -> float:
+    rng = np.random.default_rng(2)
+    shares = []
+    for _ in range(draws):
+        score, dice = world(n, rng)
+        batch, truth = world(m, rng)
+        if count_itself:
+            chosen = ConformalSelection().calibrate(score, dice).select(batch)
+        else:  # the twin: (bad at or above) / n, the case itself not counted
+            p = np.array([((dice <= 0.8) & (score >= s)).sum() for s in batch]) / n
+            passed = np.flatnonzero(np.sort(p) <= 0.1 * np.arange(1, m + 1) / m)
+            chosen = p <= (np.sort(p)[passed[-1]] if passed.size else -1.0)
+        shares.append((truth[chosen] <= 0.8).sum() / max(1, chosen.sum()))
+    return float(np.mean(shares))
+
+
+def test_the_false_discovery_rate_is_at_most_q_and_the_twin_is_caught() -> None:
+    slack = 2 * 0.25 / np.sqrt(1500)
+    assert false_discovery_rate(60, 10, 1500, count_itself=True) <= 0.1 + slack
+    assert false_discovery_rate(60, 10, 1500, count_itself=False) > 0.1 + slack
+
+
+def weighted_brute_force(
+    cal: NDArray[np.float64],
+    dice: NDArray[np.float64],
+    cal_weights: NDArray[np.float64],
+    batch: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    q: float,
+) -> list[bool]:
+    """Weighted conformal selection as in the paper, deterministic pruning, ties counted against."""
+    m, total = batch.size, cal_weights.sum()
+    over = [cal_weights[(dice <= 0.8) & (cal >= s)].sum() for s in batch]
+    sizes, chosen = [], []
+    for j in range(m):
+        p = [
+            0.0
+            if i == j
+            else (over[i] + weights[j] * (batch[j] >= batch[i])) / (total + weights[j])
+            for i in range(m)
+        ]
+        fitting = [k for k in range(1, m + 1) if sorted(p)[k - 1] <= q * k / m + 1e-12]
+        sizes.append(max(fitting, default=0))
+        own = (over[j] + weights[j]) / (total + weights[j])
+        chosen.append(own <= q * sizes[j] / m + 1e-12)
+    fits = [
+        r
+        for r in range(m + 1)
+        if sum(c and size <= r for c, size in zip(chosen, sizes, strict=True)) >= r
+    ]
+    return [c and size <= max(fits) for c, size in zip(chosen, sizes, strict=True)]
+
+
+@pytest.mark.parametrize("decimals", [1, 8])
+def test_weighted_selection_equals_the_paper_s_loops(decimals: int) -> None:
+    rng = np.random.default_rng(3)
+    for n, m in ((30, 12), (100, 40), (60, 1)):
+        for _ in range(5):
+            score, dice = world(n, rng)
+            score, batch = score.round(decimals), (0.3 + 0.7 * rng.random(m)).round(decimals)
+            cal_weights, weights = rng.random(n) + 0.1, rng.random(m) + 0.1
+            found = ConformalSelection(tolerated_error=0.2).calibrate(
+                score, dice, weights=cal_weights, weights_are="known"
+            )
+            expected = weighted_brute_force(score, dice, cal_weights, batch, weights, 0.2)
+            assert found.select(batch, weights).tolist() == expected
+
+
+def test_known_weights_keep_the_rate_under_shift_and_forgetting_them_is_caught() -> None:
+    rng, draws = np.random.default_rng(4), 800
+    shares: dict[str, list[float]] = {"weighted": [], "forgotten": []}
+    for _ in range(draws):
+        hard, new_hard = rng.random(150) < 0.3, rng.random(30) < 0.8
+        score, batch = rng.random(150), rng.random(30)
+        dice, truth = (
+            np.where(rng.random(h.size) < np.where(h, 0.5, 0.1) * (1 - s) * 1.5, 0.5, 0.9)
+            for h, s in ((hard, score), (new_hard, batch))
+        )
+        weights, new = (np.where(h, 0.8 / 0.3, 0.2 / 0.7) for h in (hard, new_hard))
+        found = ConformalSelection().calibrate(score, dice, weights=weights, weights_are="known")
+        plain = ConformalSelection().calibrate(score, dice)
+        picks = {"weighted": found.select(batch, new), "forgotten": plain.select(batch)}
+        for name, chosen in picks.items():
+            shares[name].append((truth[chosen] <= 0.8).sum() / max(1, chosen.sum()))
+    slack = 2 * float(np.std(shares["weighted"])) / np.sqrt(draws)
+    assert np.mean(shares["weighted"]) <= 0.1 + slack
+    assert np.mean(shares["forgotten"]) > 0.1 + slack
