@@ -35,7 +35,8 @@ def accept_promise(certificate: AcceptCertificate) -> str:
             f"every case is referred; {_outlook(certificate)}."
         )
     others = certificate.family_size - 1
-    together = f" (together with the promises of {others} other groups)" if others else ""
+    groups = "1 other group" if others == 1 else f"{others} other groups"
+    together = f" (together with the promises of {groups})" if others else ""
     population = (
         "the population that the weights describe"
         if certificate.weighted

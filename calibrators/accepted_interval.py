@@ -20,6 +20,7 @@ from segqc_conformal.calibrators.checks import (
 )
 from segqc_conformal.calibrators.conformal_rank import conformal_quantile
 from segqc_conformal.calibrators.interval_certificate import IntervalCertificate
+from segqc_conformal.calibrators.interval_promise import claim_in_words
 from segqc_conformal.calibrators.nonconformity import (
     check_side,
     checked_scale,
@@ -108,13 +109,8 @@ class AcceptedIntervalCertificate:
 
     @property
     def promise(self) -> str:
-        """What holds, in one sentence for a person."""
-        what = {
-            "two-sided": "interval contains the true Dice",
-            "lower": "true Dice is at least the lower end",
-            "upper": "true Dice is at most the upper end",
-        }[self.side]
-        share = percent(1 - self.miscoverage)
+        """What holds, in words for a person."""
+        what, share = claim_in_words(self.side, "Dice"), percent(1 - self.miscoverage)
         if all(quantile is None for quantile in self.quantiles):
             return (
                 f"Too few accepted calibration patients for an interval at {share} that holds for "
@@ -125,7 +121,19 @@ class AcceptedIntervalCertificate:
             f"With {percent(self.confidence)} confidence in this calibration of {self.patients} "
             f"patients, whichever of its {len(self.thresholds)} thresholds is used to accept, the "
             f"{what} for at least {share} of new accepted patients of the same population. Nothing "
-            "is promised about referred ones."
+            f"is promised about referred ones.{self._without_interval}"
+        )
+
+    @property
+    def _without_interval(self) -> str:
+        pairs = zip(self.thresholds, self.quantiles, strict=True)
+        none = [f"{threshold:g}" for threshold, quantile in pairs if quantile is None]
+        if not none:
+            return ""
+        return (
+            " Too few calibration patients are accepted at the thresholds "
+            f"{', '.join(none)}: every interval there is [0, 1], which always holds and says "
+            "nothing."
         )
 
     def to_json(self) -> str:
@@ -223,7 +231,7 @@ class AcceptedInterval:
         scores = finite_array("accept score", accept_score, like=dice)
         thresholds = tuple(dict.fromkeys(checked_values("grid", grid).tolist()))
         rows = first_row_of_each_patient(patients, dice.size)
-        nonconformity = residual(predicted, dice, self.side) / checked_scale(scale, predicted)
+        nonconformity = residual(predicted, dice, self.side, checked_scale(scale, predicted))
         nonconformity, scores = nonconformity[rows], scores[rows]
         each = float(1 - Fraction(str(delta_of(self.confidence))) / max(len(thresholds), 1))
         chosen = [nonconformity[scores >= threshold] for threshold in thresholds]

@@ -120,6 +120,8 @@ def conformal_quantile(
 ) -> float | None:
     """Return the calibrated nonconformity, or None where no finite one keeps the promise.
 
+    That is where patients are too few, or too many have an infinite nonconformity.
+
     Parameters
     ----------
     nonconformity : ndarray of float64, shape (patients,)
@@ -139,4 +141,7 @@ def conformal_quantile(
     (8.0, None)
     """
     rank = interval_rank(nonconformity.size, miscoverage, confidence)
-    return None if rank is None else float(np.partition(nonconformity, rank - 1)[rank - 1])
+    if rank is None:
+        return None
+    quantile = float(np.partition(nonconformity, rank - 1)[rank - 1])
+    return None if quantile == math.inf else quantile

@@ -80,8 +80,9 @@ def domain_weights(
 
     Notes
     -----
-    Guarantee: none exact; the promise that uses them loses at most half the mean absolute error of
-    the weights, and holds for a shift of these features alone (not of Dice given them).
+    Guarantee: none. The weights are cross-fitted on these very cases, so even the bound by half
+    their mean absolute error (`WeightedQuantile`), which is for weights made from other cases, has
+    no proof here. They can only repair a shift of these features, not one of Dice given them.
     The odds of a cross-fitted logistic regression on standardised features, corrected for the
     numbers of cases in each fold.
     Source: Tibshirani et al. (NeurIPS 2019), section 2.3.
@@ -133,11 +134,10 @@ def _people(
 ) -> NDArray[np.intp]:
     labels = np.empty(old + new, dtype=object)
     for start, count, ids in ((0, old, patients), (old, new, new_patients)):
-        # a row without patient id is a patient of its own: its number cannot equal an id's text
-        given = range(start, start + count) if ids is None else [str(i) for i in np.asarray(ids)]
-        if len(given) != count:
-            raise InputError(f"{count} patient ids", len(given), "pass one patient id per case")
-        labels[start : start + count] = given
+        first_row_of_each_patient(ids, count)  # refuses missing ids and a wrong number of them
+        # without ids every row is a patient of its own: its number cannot equal an id's text
+        given = range(start, start + count) if ids is None else map(str, np.asarray(ids))
+        labels[start : start + count] = [*given]
     return np.asarray(pd.factorize(labels)[0])
 
 

@@ -24,9 +24,9 @@ class GroupQuantiles:
     Parameters
     ----------
     patients : dict of str to int
-        Calibration patients of every group seen.
+        Calibration patients of every group seen, by name in order.
     quantiles : dict of str to float
-        Groups with a finite quantile of their own. Every other group seen is small.
+        Groups with a finite quantile of their own.
     other_quantiles : dict of str to float
         Small groups with a finite quantile from "other"; those in neither get the whole support.
     other_patients : int
@@ -106,7 +106,9 @@ def calibrate_groups(
     >>> found.quantiles, found.other_quantiles, found.other_patients
     ({'A': 11.0}, {'B': 23.0, 'C': 23.0}, 12)
     """
-    codes, names = _coded(groups, nonconformity.size)
+    codes, seen = _coded(groups, nonconformity.size)
+    names = sorted(seen)  # as JSON keeps them
+    codes = np.array([*(names.index(name) for name in seen), -1], dtype=np.intp)[codes]
     if (codes < 0).any():
         row = int(np.flatnonzero(codes < 0)[0])
         raise InputError("a group for each case", f"none in row {row}", "name the group, or drop")
@@ -117,7 +119,11 @@ def calibrate_groups(
         name: conformal_quantile(part, miscoverage, confidence) for name, part in members.items()
     }
     one_group_each = np.unique(ids[rows]).size == rows.size
-    small = [name for name in names if own[name] is None]
+    small = [
+        name
+        for name, part in members.items()
+        if interval_rank(part.size, miscoverage, confidence) is None
+    ]
     pool: NDArray[np.float64] = np.empty(0)
     other: dict[str, float | None] = {}
     if confidence is None and one_group_each and small:

@@ -98,7 +98,7 @@ class DiceInterval:
             Group of each case (structure, site, size class), known without its label: the promise
             then holds within groups.
         weights : array_like of float, shape (cases,), optional
-            How much likelier each case is in the new population, >= 0, up to a common factor.
+            How much likelier each case is in the new population, > 0, up to a common factor.
         weights_are : {"known", "estimated"}, optional
             Required with `weights`.
         patients : array_like, shape (cases,), optional
@@ -119,7 +119,7 @@ class DiceInterval:
         low, high = self.support
         dice = checked_values(self.measure.lower(), dice, low=low, high=high)
         predicted = checked_values(f"predicted {self.measure}", predicted, like=dice)
-        nonconformity = residual(predicted, dice, self.side) / checked_scale(scale, predicted)
+        nonconformity = residual(predicted, dice, self.side, checked_scale(scale, predicted))
         return self.certify(
             nonconformity, scale is not None, groups, weights, weights_are, patients
         )

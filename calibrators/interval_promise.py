@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from segqc_conformal.calibrators.checks import percent
+from segqc_conformal.calibrators.conformal_rank import interval_rank
 from segqc_conformal.calibrators.groups import GroupQuantiles
 from segqc_conformal.calibrators.support import support_in_words
 from segqc_conformal.calibrators.weighted_quantile import WeightedQuantile
@@ -13,7 +14,7 @@ from segqc_conformal.calibrators.weighted_quantile import WeightedQuantile
 if TYPE_CHECKING:
     from segqc_conformal.calibrators.interval_certificate import IntervalCertificate
 
-__all__ = ["interval_promise"]
+__all__ = ["claim_in_words", "interval_promise", "without_interval"]
 
 
 def interval_promise(certificate: IntervalCertificate) -> str:
@@ -47,12 +48,38 @@ def _share(certificate: IntervalCertificate) -> str:
     return percent(1 - certificate.miscoverage)
 
 
+def claim_in_words(side: str, measure: str) -> str:
+    """Return what an interval of this side says, without its "the".
+
+    Examples
+    --------
+    >>> claim_in_words("lower", "Dice")
+    'true Dice is at least the lower end'
+    """
+    if side == "lower":
+        return f"true {measure} is at least the lower end"
+    if side == "upper":
+        return f"true {measure} is at most the upper end"
+    return f"interval contains the true {measure}"
+
+
 def _claim(certificate: IntervalCertificate) -> str:
-    if certificate.side == "lower":
-        return f"true {certificate.measure} is at least the lower end"
-    if certificate.side == "upper":
-        return f"true {certificate.measure} is at most the upper end"
-    return f"interval contains the true {certificate.measure}"
+    return claim_in_words(certificate.side, certificate.measure)
+
+
+def without_interval(certificate: IntervalCertificate) -> str:
+    """Return why a certificate has no finite interval.
+
+    Examples
+    --------
+    >>> from segqc_conformal.calibrators.interval_certificate import IntervalCertificate
+    >>> without_interval(IntervalCertificate(0.1, "two-sided", None, 8, None))
+    'Too few calibration patients (8) for an interval'
+    """
+    patients = certificate.patients
+    if interval_rank(patients, certificate.miscoverage, certificate.confidence) is None:
+        return f"Too few calibration patients ({patients}) for an interval"
+    return f"No finite interval reaches the errors of the {patients} calibration patients"
 
 
 def _whole(certificate: IntervalCertificate) -> str:
@@ -61,9 +88,8 @@ def _whole(certificate: IntervalCertificate) -> str:
 
 def _too_few(certificate: IntervalCertificate) -> str:
     return (
-        f"Too few calibration patients ({certificate.patients}) for an interval at "
-        f"{_share(certificate)}: every interval is {_whole(certificate)}, which always holds and "
-        "says nothing."
+        f"{without_interval(certificate)} at {_share(certificate)}: every interval is "
+        f"{_whole(certificate)}, which always holds and says nothing."
     )
 
 
@@ -120,6 +146,8 @@ def _weighted(certificate: IntervalCertificate, weighted: WeightedQuantile) -> s
         )
     return (
         f"Approximate, because the weights were estimated: for a new patient the "
-        f"{_claim(certificate)} with probability at least {_share(certificate)} less half the mean "
-        f"absolute error of the weights (scaled to mean 1), which is not known, {where}; {about}."
+        f"{_claim(certificate)} with probability about {_share(certificate)}, {where}. If the "
+        "weights were made from other cases than these and the new ones, the loss is at most half "
+        "their mean absolute error (scaled to mean 1), which is not known; "
+        f"{about}."
     )

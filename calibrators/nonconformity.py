@@ -8,7 +8,15 @@ from numpy.typing import ArrayLike, NDArray
 from segqc_conformal.calibrators.support import support_in_words
 from segqc_conformal.errors import InputError
 
-__all__ = ["SIDES", "check_side", "checked_scale", "checked_values", "residual", "scale_must_match"]
+__all__ = [
+    "LARGEST",
+    "SIDES",
+    "check_side",
+    "checked_scale",
+    "checked_values",
+    "residual",
+    "scale_must_match",
+]
 
 SIDES = ("two-sided", "lower", "upper")
 LARGEST = float(np.finfo(np.float64).max)
@@ -75,18 +83,22 @@ def scale_must_match(scaled: bool | None, scale: ArrayLike | None) -> None:
 
 
 def residual(
-    predicted: NDArray[np.float64], true: NDArray[np.float64], side: str
+    predicted: NDArray[np.float64],
+    true: NDArray[np.float64],
+    side: str,
+    scale: NDArray[np.float64] | float = 1.0,
 ) -> NDArray[np.float64]:
-    """Return the error that the interval must reach over: signed for one side, else absolute.
+    """Return the error that the interval must reach over, in units of the scale.
+
+    Signed for one side, else absolute. Too large for a number: inf, which no finite interval
+    reaches; too small: the most negative number, from which on all are treated alike.
 
     Examples
     --------
     >>> p, y = np.array([0.5]), np.array([0.75])
-    >>> [float(residual(p, y, side)[0]) for side in SIDES]
-    [0.25, -0.25, 0.25]
+    >>> [float(residual(p, y, side, 0.5)[0]) for side in SIDES]
+    [0.5, -0.5, 0.5]
     """
-    if side == "lower":
-        return predicted - true
-    if side == "upper":
-        return true - predicted
-    return np.abs(predicted - true)
+    with np.errstate(over="ignore"):
+        error = (true - predicted if side == "upper" else predicted - true) / scale
+    return np.abs(error) if side == "two-sided" else np.maximum(error, -LARGEST)

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from segqc_conformal.calibrators.checks import first_row_of_each_patient
 from segqc_conformal.calibrators.nonconformity import (
+    LARGEST,
     checked_scale,
     checked_values,
     residual,
@@ -133,7 +134,7 @@ class PredictiveDistributionCertificate:
         self, predicted: NDArray[np.float64], scale: ArrayLike | None, at: NDArray[np.float64]
     ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         scale_must_match(self.scaled, scale)
-        error = (at - predicted) / checked_scale(scale, predicted)
+        error = _errors(predicted, at, scale)
         ascending, past_ties = self._ascending
         below = np.searchsorted(ascending[:-1], error, side="left")
         return np.where(ascending[below] == error, past_ties[below], below), below
@@ -232,8 +233,15 @@ class DicePredictiveDistribution:
         dice = checked_values("dice", dice, low=low, high=high)
         predicted = checked_values("predicted Dice", predicted, like=dice)
         rows = first_row_of_each_patient(patients, dice.size)
-        errors = (residual(predicted, dice, "upper") / checked_scale(scale, predicted))[rows]
+        errors = _errors(predicted, dice, scale)[rows]
         ends = (float(end) if np.isfinite(end) else None for end in self.support)
         return PredictiveDistributionCertificate(
             tuple(np.sort(errors).tolist()), scale is not None, *ends
         )
+
+
+def _errors(
+    predicted: NDArray[np.float64], true: NDArray[np.float64], scale: ArrayLike | None
+) -> NDArray[np.float64]:
+    # errors too large for a number are the largest one, for calibration and new patients alike
+    return np.minimum(residual(predicted, true, "upper", checked_scale(scale, predicted)), LARGEST)

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from segqc_conformal.calibrators.interval import DiceInterval
 from segqc_conformal.calibrators.interval_certificate import IntervalCertificate
-from segqc_conformal.calibrators.nonconformity import checked_values
+from segqc_conformal.calibrators.nonconformity import checked_values, residual
 
 __all__ = ["QuantileInterval", "QuantileIntervalCertificate"]
 
@@ -156,7 +156,7 @@ class QuantileInterval:
         below, above = _quantiles(predicted_low, predicted_high, self.measure, dice)
         return QuantileIntervalCertificate(
             self._settings().certify(
-                np.maximum(below - dice, dice - above),
+                np.maximum(residual(below, dice, "lower"), residual(above, dice, "upper")),
                 False,
                 groups,
                 weights,

@@ -8,9 +8,14 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from segqc_conformal.calibrators.checks import check_open_unit, percent
+from segqc_conformal.calibrators.checks import (
+    check_open_unit,
+    first_row_of_each_patient,
+    percent,
+)
 from segqc_conformal.calibrators.conformal_rank import conformal_quantile
 from segqc_conformal.calibrators.interval_certificate import IntervalCertificate
+from segqc_conformal.calibrators.interval_promise import without_interval
 from segqc_conformal.calibrators.nonconformity import (
     check_side,
     checked_scale,
@@ -102,11 +107,15 @@ class SliceCertificate:
         data = f"{numbers.patients} calibration patients ({self.slices} slices)"
         if numbers.quantile is None:
             return (
-                f"Too few calibration patients for an interval at {share}, {data}: every interval "
-                "is [0, 1], which always holds and says nothing."
+                f"{without_interval(numbers)} at {share} ({self.slices} slices): every interval is "
+                "[0, 1], which always holds and says nothing."
             )
         who = "true Dice of every slice is" if self.holds_for == "every slice" else "true Dice is"
-        what = "at least the lower end" if numbers.side == "lower" else "inside its interval"
+        what = {
+            "two-sided": "inside its interval",
+            "lower": "at least the lower end",
+            "upper": "at most the upper end",
+        }[numbers.side]
         if numbers.confidence is not None:
             return (
                 f"With {percent(numbers.confidence)} confidence in this calibration on {data}, for "
@@ -214,10 +223,11 @@ class SliceInterval:
         """
         dice = checked_values("dice", dice, low=0.0, high=1.0)
         predicted = checked_values("predicted Dice", predicted, like=dice)
-        nonconformity = residual(predicted, dice, self.side) / checked_scale(scale, predicted)
+        nonconformity = residual(predicted, dice, self.side, checked_scale(scale, predicted))
         ids = np.asarray(patients)
         if ids.shape != dice.shape:
             raise InputError(f"patients of shape {dice.shape}", ids.shape, "one id per slice")
+        first_row_of_each_patient(ids, ids.size)  # refuses missing ids
         names, numbered = np.unique(ids, return_inverse=True)
         if self.holds_for == "every slice":
             largest = largest_of_each_patient(nonconformity, numbered)

@@ -76,7 +76,7 @@ def random_slice_quantile(
     needed = (1 - Fraction(str(float(miscoverage)))) * (sizes.size + 1) * unit
     for row, weight in zip(order, accumulate(weights), strict=True):
         if weight >= needed:
-            return float(nonconformity[row])
+            return float(nonconformity[row]) if np.isfinite(nonconformity[row]) else None
     return None
 
 

@@ -66,6 +66,7 @@ def bounded_ends(
     ([0.5], [1.0])
     """
     # rounding must not lose a case that lies exactly on an end, as ties and constants do
-    margin = (quantile + 4.0 * EPSILON * np.abs(quantile)) * scale
-    low, high = below - margin, above + margin
+    with np.errstate(over="ignore"):  # what is too large for a number ends at the support
+        margin = (quantile + 4.0 * EPSILON * np.abs(quantile)) * scale
+        low, high = below - margin, above + margin
     return np.clip(low, *support, out=low), np.clip(high, *support, out=high)

@@ -14,7 +14,13 @@ from segqc_conformal.calibrators.checks import delta_of
 from segqc_conformal.calibrators.nonconformity import checked_values
 from segqc_conformal.errors import InputError
 
-__all__ = ["WEIGHTS_ARE", "WeightedQuantile", "calibrate_weighted", "effective_patients"]
+__all__ = [
+    "ROUNDING",
+    "WEIGHTS_ARE",
+    "WeightedQuantile",
+    "calibrate_weighted",
+    "effective_patients",
+]
 
 WEIGHTS_ARE = ("known", "estimated")
 ROUNDING = 1e-12  # sums of weights that should be equal differ by less, relatively
@@ -27,10 +33,10 @@ class WeightedQuantile:
 
     Parameters
     ----------
-    nonconformity : tuple of float
-        Of the calibration patients, ascending.
+    nonconformity : tuple of float or None
+        Of the calibration patients, ascending; None: infinite.
     weights : tuple of float
-        Of the same patients, >= 0; only ratios matter.
+        Of the same patients, > 0; only ratios matter.
     weights_are : {"known", "estimated"}
     effective_patients : float
         (sum of w)^2 / sum of w^2: how many equally weighted patients say as much.
@@ -39,20 +45,23 @@ class WeightedQuantile:
     -----
     Guarantee: with known weights proportional to the density ratio of new to calibration
     population, P(new nonconformity <= quantile) >= 1 - alpha, over calibration draw and new
-    patient; with estimated ones less at most half the mean absolute error of the weights scaled
-    to mean 1. Assumes that only the distribution of features changed.
+    patient. With estimated ones approximately: if they were made from other cases than the
+    calibration and new ones, the loss is at most half the mean absolute error of the weights
+    scaled to mean 1; weights that depend on these cases (`domain_weights`) have no such bound.
+    Assumes that only the distribution of features changed.
     Source: Tibshirani et al., Conformal prediction under covariate shift (NeurIPS 2019),
     Corollary 1; estimated: Lei and Candes, JRSS B 83 (2021), section 3.
     """
 
-    nonconformity: tuple[float, ...]
+    nonconformity: tuple[float | None, ...]
     weights: tuple[float, ...]
     weights_are: str
     effective_patients: float
 
     @cached_property
     def _cumulated(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        return np.cumsum(self.weights), np.array([*self.nonconformity, np.inf])
+        values = [np.inf if value is None else value for value in self.nonconformity]
+        return np.cumsum(self.weights), np.array([*values, np.inf])
 
     def of(self, weights: ArrayLike, cases: int, miscoverage: float) -> NDArray[np.float64]:
         """Return the quantile of each new case, inf where its own weight is too large for one.
@@ -95,7 +104,7 @@ def calibrate_weighted(
     Parameters
     ----------
     nonconformity, weights : ndarray of float64, shape (patients,)
-        One row per patient; weights >= 0.
+        One row per patient; weights > 0.
     weights_are : {"known", "estimated"}
         Whether the density ratio is known or was estimated (see `domain_weights`).
 
@@ -113,10 +122,10 @@ def calibrate_weighted(
         raise InputError(
             f"weights_are one of {WEIGHTS_ARE}", repr(weights_are), "say where weights come from"
         )
-    weights = checked_values("weights", weights, nonconformity, 0.0, LARGEST_WEIGHT)
+    weights = checked_values("weights", weights, nonconformity, SMALLEST_WEIGHT, LARGEST_WEIGHT)
     order = np.argsort(nonconformity, kind="stable")
     return WeightedQuantile(
-        tuple(nonconformity[order].tolist()),
+        tuple(None if v == np.inf else v for v in nonconformity[order].tolist()),
         tuple(weights[order].tolist()),
         weights_are,
         effective_patients(weights),
@@ -124,14 +133,14 @@ def calibrate_weighted(
 
 
 def effective_patients(weights: NDArray[np.float64]) -> float:
-    """Return (sum of w)^2 / sum of w^2; 0 without a positive weight.
+    """Return (sum of w)^2 / sum of w^2; 0 without patients.
 
     Examples
     --------
-    >>> effective_patients(np.array([2.0, 2.0, 0.0]))
+    >>> effective_patients(np.array([2.0, 2.0]))
     2.0
     """
-    largest = weights.max(initial=0.0)
-    scaled = weights / largest if largest > 0.0 else weights
-    squares = float(np.dot(scaled, scaled))
-    return float(scaled.sum()) ** 2 / squares if squares > 0.0 else 0.0
+    if weights.size == 0:
+        return 0.0
+    scaled = weights / weights.max()
+    return float(scaled.sum()) ** 2 / float(np.dot(scaled, scaled))

@@ -13,7 +13,7 @@ from segqc_conformal.errors import FileFormatError
 
 __all__ = ["GateCertificate", "StructureCertificate"]
 
-CERTIFICATE_SCHEMA = 1
+CERTIFICATE_SCHEMA = 2
 ASSUMPTIONS = (
     "New patients are exchangeable with the calibration patients (same population, scanners, "
     "model and post-processing); accept and PAC promises take them as independent draws of one "
@@ -130,7 +130,7 @@ def _structure(entry: dict[str, Any]) -> StructureCertificate:
     interval, accept = entry.pop("interval"), entry.pop("accept")
     del interval["promise"], accept["promise"]
     return StructureCertificate(
-        interval=IntervalCertificate(**interval),
+        interval=IntervalCertificate.from_dict(interval),
         accept=AcceptCertificate.from_dict(accept),
         grid=tuple(entry.pop("grid")),
         **entry,

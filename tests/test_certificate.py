@@ -1,10 +1,13 @@
 import dataclasses
 import json
 
+import numpy as np
 import pytest
 
+from segqc_conformal.calibrators import DiceInterval
 from segqc_conformal.canonical_json import sha256_hex
 from segqc_conformal.certificate import GateCertificate
+from segqc_conformal.errors import FileFormatError
 from segqc_conformal.gate import CalibratedGate
 
 
@@ -14,6 +17,25 @@ def test_json_and_back_is_the_same_certificate_with_the_same_id(gate: Calibrated
     assert again == gate.certificate
     assert again.to_json() == text
     assert again.id == gate.certificate.id == sha256_hex(text.encode())
+
+
+def test_a_certificate_of_another_schema_is_refused_by_its_number(gate: CalibratedGate) -> None:
+    fields = json.loads(gate.certificate.to_json())
+    assert fields["certificate_schema"] == 2
+    with pytest.raises(FileFormatError, match="a certificate of schema 2; received 1"):
+        GateCertificate.from_json(json.dumps({**fields, "certificate_schema": 1}))
+
+
+def test_intervals_by_group_and_by_weight_survive_the_json(gate: CalibratedGate) -> None:
+    y = np.linspace(0, 1, 60)
+    grouped = DiceInterval().calibrate(y, y, groups=["A", "B"] * 30)
+    weighted = DiceInterval().calibrate(y, y, weights=1.0 + y, weights_are="known")
+    for interval in (grouped, weighted):
+        entry = dataclasses.replace(gate.certificate.structures["anterior"], interval=interval)
+        certificate = dataclasses.replace(gate.certificate, structures={"anterior": entry})
+        again = GateCertificate.from_json(certificate.to_json())
+        assert again == certificate
+        assert again.id == certificate.id
 
 
 def test_the_json_says_each_promise_in_words(gate: CalibratedGate) -> None:

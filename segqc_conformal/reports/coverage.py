@@ -60,7 +60,8 @@ def expected_range(
     Returns
     -------
     (low, high) or None
-        Shares of covered patients; None where the certificate gives [0, 1] only.
+        Shares of covered patients; None where the certificate gives [0, 1] only, and for groups or
+        weights: the law of the number covered then depends on who comes.
 
     Notes
     -----
@@ -75,9 +76,11 @@ def expected_range(
     >>> round(low, 3), round(high, 3)
     (0.82, 0.96)
     """
+    if certificate.groups is not None or certificate.weighted is not None:
+        return None
     patients = certificate.patients
     rank = interval_rank(patients, certificate.miscoverage, certificate.confidence)
-    if rank is None:
+    if rank is None or certificate.quantile is None:
         return None
     law = betabinom(cases, rank, patients + 1 - rank)
     tail = (1.0 - level) / 2.0

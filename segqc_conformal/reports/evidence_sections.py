@@ -58,7 +58,10 @@ def coverage(gate: CalibratedGate, cases: ShownCases) -> Section:
         )
         if entry["site"] == "all":
             band = expected_range(certificate, int(entry["cases"])) if cases.evaluated else None
-            expected = "by construction" if not cases.evaluated else "always"
+            alike = certificate.groups is None and certificate.weighted is None
+            expected = "always" if alike else "not known"
+            if not cases.evaluated:
+                expected = "by construction"
             if band is not None:
                 expected = f"{percent(band[0], 1)} to {percent(band[1], 1)}"
             overall.append((order.index(entry["structure"]), (*line[:1], *line[2:], expected)))

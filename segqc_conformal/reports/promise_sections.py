@@ -6,6 +6,7 @@ from html import escape
 
 import pandas as pd
 
+from segqc_conformal.calibrators.interval import IntervalCertificate
 from segqc_conformal.certificate import StructureCertificate
 from segqc_conformal.gate import CalibratedGate
 from segqc_conformal.reports.page import Section, notice, number, paragraph, percent, table
@@ -111,10 +112,10 @@ def key_numbers(gate: CalibratedGate, cases: ShownCases) -> Section:
 def _key_numbers_of(entry: StructureCertificate, shown: pd.DataFrame) -> tuple[object, ...]:
     accepted = shown[shown["accept"]]
     bad = int((accepted["dice"] <= entry.accept.dice_threshold).sum())
-    quantile, threshold = entry.interval.quantile, entry.accept.threshold
+    threshold = entry.accept.threshold
     return (
         entry.accept.patients,
-        "none: [0, 1]" if quantile is None else number(quantile),
+        _quantile(entry.interval),
         number((shown["dice_high"] - shown["dice_low"]).mean()),
         "none" if threshold is None else number(threshold),
         percent(shown["accept"].mean()),
@@ -123,6 +124,14 @@ def _key_numbers_of(entry: StructureCertificate, shown: pd.DataFrame) -> tuple[o
         _needed(entry.accept.patients_needed),
         entry.patients_empty,
     )
+
+
+def _quantile(interval: IntervalCertificate) -> str:
+    if interval.groups is not None:
+        return "one per group"
+    if interval.weighted is not None:
+        return "by the weight of the case"
+    return "none: [0, 1]" if interval.quantile is None else number(interval.quantile)
 
 
 def _needed(patients: int | None) -> str:

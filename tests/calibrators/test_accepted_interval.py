@@ -115,3 +115,12 @@ def test_accepted_patients_keep_coverage_after_the_threshold_was_learnt_on_the_s
 def test_impossible_settings_are_refused(settings) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(InputError):
         AcceptedInterval(**settings)
+
+
+def test_promise_names_the_thresholds_that_have_the_support_only() -> None:
+    score = np.arange(100) / 100
+    found = AcceptedInterval().calibrate(score, np.ones(100), score, [0.95, 0.9, 0.4, 0.0])
+    assert [quantile is None for quantile in found.quantiles] == [True, True, False, False]
+    assert "at the thresholds 0.95, 0.9: every interval there is [0, 1]" in found.promise
+    found = AcceptedInterval().calibrate(score, np.ones(100), score, [0.4, 0.0])
+    assert "every interval there" not in found.promise

@@ -76,7 +76,16 @@ def test_impossible_inputs_are_refused() -> None:
         domain_weights(x, x[:, :1])
     with pytest.raises(InputError, match="at least 5 >= 2 patients"):
         domain_weights(x, x, patients=np.arange(10) // 3)
-    with pytest.raises(InputError, match="10 patient ids"):
+    with pytest.raises(InputError, match=r"patients of shape \(10,\)"):
         domain_weights(x, x, patients=np.arange(9))
     with pytest.raises(InputError, match="largest > 1"):
         domain_weights(x, x, largest=1.0)
+
+
+@pytest.mark.parametrize("missing", [None, float("nan")])
+def test_cases_without_a_patient_are_not_one_patient(missing: object) -> None:
+    ids = np.array(["a", "b", "c", "d", "e", "f", missing, missing], dtype=object)
+    with pytest.raises(InputError, match="patient"):
+        domain_weights(np.zeros((8, 1)), np.zeros((9, 1)), patients=ids)
+    with pytest.raises(InputError, match="patient"):
+        domain_weights(np.zeros((9, 1)), np.zeros((8, 1)), new_patients=ids)

@@ -152,3 +152,15 @@ def test_confidence_holds_in_each_group_and_the_marginal_rule_does_not() -> None
 
     assert max(short(0.9).values()) <= 0.1 + 2 * np.sqrt(0.09 / 600)
     assert min(short(None).values()) > 0.3
+
+
+def test_groups_are_told_in_the_same_order_before_and_after_json() -> None:
+    groups = np.repeat(["z", "b", "a", "y", "c"], [30, 20, 6, 5, 1])
+    for confidence in (None, 0.9):
+        certificate = DiceInterval(confidence=confidence).calibrate(
+            np.ones(62), np.ones(62), groups=groups
+        )
+        again = IntervalCertificate.from_json(certificate.to_json())
+        assert again.promise == certificate.promise
+        assert certificate.groups is not None
+        assert list(certificate.groups.patients) == ["a", "b", "c", "y", "z"]

@@ -351,3 +351,29 @@ def test_coverage_holds_under_a_known_shift_and_without_weights_it_does_not() ->
     assert 0.9 - 0.006 <= np.mean(kept) <= 0.93
     assert np.mean(twin) < 0.82
     assert np.mean(effective) == pytest.approx(200 * 7 / 16, rel=0.05)  # E[w]^2 / E[w^2]
+
+
+def test_errors_too_large_for_a_number_give_the_whole_support_without_a_warning() -> None:
+    predicted, scale = np.full(30, 500.0), np.full(30, 1e-307)
+    for side in ("two-sided", "lower"):
+        certificate = DiceInterval(side=side).calibrate(predicted, np.zeros(30), scale)
+        assert certificate.quantile is None
+        low, high = certificate.interval([0.5], [1e300])
+        assert (low[0], high[0]) == (0.0, 1.0)
+        assert "No finite interval reaches the errors of the 30" in certificate.promise
+        assert IntervalCertificate.from_json(certificate.to_json()) == certificate
+    # the other way the end is drawn in as far as numbers go
+    certificate = DiceInterval(side="upper").calibrate(predicted, np.zeros(30), scale)
+    assert certificate.interval([0.5], [1.0])[1][0] == 0.0
+    assert certificate.interval(predicted[:1], scale[:1])[1][0] >= 0.0
+    assert IntervalCertificate.from_json(certificate.to_json()) == certificate
+
+
+def test_a_large_group_with_infinite_errors_gets_the_whole_support_and_not_that_of_other() -> None:
+    groups = np.repeat(["A", "B", "C"], [30, 6, 5])
+    scale = np.where(groups == "A", 1e-307, 1.0)
+    predicted = np.where(groups == "A", 500.0, 0.5)
+    certificate = DiceInterval().calibrate(predicted, np.zeros(41), scale, groups=groups)
+    assert certificate.groups is not None
+    assert certificate.groups.nothing == ("A",)
+    assert list(certificate.groups.other_quantiles) == ["B", "C"]

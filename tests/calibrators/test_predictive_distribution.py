@@ -127,3 +127,13 @@ def test_bad_values_are_refused() -> None:
         found.probability_above([0.5], [0.1], 0.8)
     with pytest.raises(InputError, match="dice"):
         DicePredictiveDistribution().calibrate([0.5], [1.5])
+
+
+def test_errors_too_large_for_a_number_are_the_largest_one() -> None:
+    scale = np.full(19, 1e-307)
+    found = DicePredictiveDistribution().calibrate(np.full(19, -500.0), np.ones(19), scale)
+    assert found.errors == (np.finfo(np.float64).max,) * 19
+    low, high = found.probability_bounds([-500.0, 500.0], [1e-307, 1e-307], 0.5)
+    assert (low[0], high[0]) == (0.0, 1.0)  # tied: nothing is known
+    assert (low[1], high[1]) == (0.95, 1.0)
+    assert PredictiveDistributionCertificate.from_json(found.to_json()) == found

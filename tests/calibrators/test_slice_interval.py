@@ -144,3 +144,33 @@ def test_what_has_no_theorem_is_refused():
         certificate.accept([0.5], 0.8)
     with pytest.raises(InputError, match="one id per slice"):
         SliceInterval().calibrate([0.5], [0.5], ["p", "q"])
+
+
+@pytest.mark.parametrize(
+    ("side", "what"),
+    [
+        ("two-sided", "is inside its interval"),
+        ("lower", "is at least the lower end"),
+        ("upper", "is at most the upper end"),
+    ],
+)
+def test_promise_names_its_side(side, what):
+    for holds_for in ("every slice", "a random slice"):
+        settings = SliceInterval(side=side, holds_for=holds_for)
+        assert what in settings.calibrate(np.full(500, 0.5), np.full(500, 0.5), PATIENTS).promise
+
+
+def test_slices_whose_errors_are_too_large_for_a_number_get_the_whole_support():
+    for holds_for in ("every slice", "a random slice"):
+        certificate = SliceInterval(holds_for=holds_for).calibrate(
+            np.full(500, 500.0), np.zeros(500), PATIENTS, np.full(500, 1e-307)
+        )
+        assert [float(end[0]) for end in certificate.interval([0.9], [1.0])] == [0.0, 1.0]
+        assert "No finite interval" in certificate.promise
+        assert SliceCertificate.from_json(certificate.to_json()) == certificate
+
+
+def test_slices_without_a_patient_are_refused():
+    ids = np.array(["a", None, None], dtype=object)
+    with pytest.raises(InputError, match="patient"):
+        SliceInterval().calibrate(np.ones(3), np.ones(3), ids)

@@ -34,6 +34,15 @@ def test_too_few_calibration_patients_have_no_range():
     assert expected_range(IntervalCertificate(0.1, "two-sided", None, 5, None), 10) is None
 
 
+def test_groups_and_weights_have_no_range():
+    y = np.linspace(0, 1, 60)
+    grouped = DiceInterval().calibrate(y, y, groups=["A", "B"] * 30)
+    weighted = DiceInterval().calibrate(y, y, weights=1.0 + y, weights_are="known")
+    assert expected_range(DiceInterval().calibrate(y, y), 10) is not None
+    assert expected_range(grouped, 10) is None
+    assert expected_range(weighted, 10) is None
+
+
 def test_table_counts_by_hand_and_leaves_empty_predictions_out():
     rows = pd.DataFrame(
         {

@@ -3,9 +3,9 @@ import math
 import numpy as np
 import pytest
 
-from segqc_conformal.calibrators.mask_depth import depth_inside, distance_to
-from segqc_conformal.calibrators.mask_margin import MaskMargin, inner_margin, outer_margin
-from segqc_conformal.calibrators.mask_margin_certificate import MarginCertificate
+from segqc_conformal.calibrators.masks.depth import depth_inside, distance_to
+from segqc_conformal.calibrators.masks.margin import MaskMargin, inner_margin, outer_margin
+from segqc_conformal.calibrators.masks.margin_certificate import MarginCertificate
 from segqc_conformal.errors import GeometryError, InputError
 
 SPACING = (0.7, 0.5)

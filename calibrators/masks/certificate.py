@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segqc_conformal.calibrators.checks import delta_of, percent
-from segqc_conformal.calibrators.mask_curve import at_least, check_probabilities
-from segqc_conformal.calibrators.mask_risk_test import fewest_patients_to_certify
-from segqc_conformal.calibrators.mask_search import fewest_patients_for_crc
+from segqc_conformal.calibrators.masks.curve import at_least, check_probabilities
+from segqc_conformal.calibrators.masks.risk_test import fewest_patients_to_certify
+from segqc_conformal.calibrators.masks.search import fewest_patients_for_crc
 
 __all__ = ["CRC", "MaskCertificate", "MaskTest"]
 
@@ -44,8 +44,6 @@ class MaskCertificate:
         1 - delta; None: the promise is about the expectation.
     covered_share : float or None
         Where connected parts are counted, the share below which a part is missed.
-    failed_above : float or None
-        Where patients are counted, the loss above which a patient's mask has failed.
     method : str
         "conformal risk control" or the name of the p-value.
     patients : int
@@ -55,11 +53,11 @@ class MaskCertificate:
     mean_loss : float or None
         Mean loss of the calibration patients there: descriptive.
     tests : tuple of MaskTest
-        FDR with confidence: the thresholds tested, in order.
-    procedure : {"fixed sequence", "holm"}
-        How they were.
+        FDR with confidence: the thresholds tested, in order, the first failure included.
     empty_references : int
         FNR: calibration patients without the structure, who miss nothing and count as 0.
+    empty_masks : int
+        FDR: calibration masks that are empty at the threshold, mark nothing and count as 0.
     """
 
     structure: str
@@ -67,14 +65,13 @@ class MaskCertificate:
     tolerated: float
     confidence: float | None
     covered_share: float | None
-    failed_above: float | None
     method: str
     patients: int
     threshold: float | None
     mean_loss: float | None
     tests: tuple[MaskTest, ...] = ()
-    procedure: str = "fixed sequence"
     empty_references: int = 0
+    empty_masks: int = 0
 
     def mask(self, probabilities: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
         """Return the mask of a new case.
@@ -103,10 +100,7 @@ class MaskCertificate:
         """Calibration patients without which nothing can ever be certified."""
         if self.confidence is None:
             return fewest_patients_for_crc(self.tolerated)
-        level = delta_of(self.confidence)
-        if self.procedure == "holm":
-            level /= len(self.tests)
-        return fewest_patients_to_certify(self.method, self.tolerated, level)
+        return fewest_patients_to_certify(self.method, self.tolerated, delta_of(self.confidence))
 
     @property
     def promise(self) -> str:
@@ -118,18 +112,26 @@ class MaskCertificate:
                 f"(fewer than {self.fewest_patients} never can): {extreme}, which always holds "
                 "and says nothing."
             )
-        everything = " The threshold is 0: every voxel is marked." if self.threshold == 0.0 else ""
         if self.confidence is None:
             return (
                 f"Where patients are exchangeable with the {self._data}, "
                 f"{self._claim('calibrations and patients')}; a single mask may be worse."
-                f"{everything}"
+                f"{self._extremes}"
             )
         return (
             f"With {percent(self.confidence)} confidence in this calibration on {self._data}, "
             f"{self._claim('new patients of the same population')}; a single mask may be worse."
-            f"{everything}"
+            f"{self._extremes}"
         )
+
+    @property
+    def _extremes(self) -> str:
+        if self.risk == "fdr":
+            return (
+                f" {self.empty_masks} of {self.patients} calibration masks are empty there, "
+                "counted as 0, as those of new patients are."
+            )
+        return " The threshold is 0: every voxel is marked." if self.threshold == 0.0 else ""
 
     @property
     def _data(self) -> str:
@@ -139,20 +141,17 @@ class MaskCertificate:
         return f"{self.patients} calibration patients{empty}"
 
     def _claim(self, over: str) -> str:
-        share = percent(self.tolerated)
-        if self.failed_above is None:
-            return f"on average over {over} {self._loss(f'at most {share}')}"
-        failed = self._loss(f"more than {percent(self.failed_above)}")
-        return f"in at most {share} of {over} {failed}"
-
-    def _loss(self, amount: str) -> str:
+        average, share = f"on average over {over}", f"at most {percent(self.tolerated)}"
         if self.risk == "fdr":
-            return f"{amount} of the voxels of the {self.structure} mask lie outside the reference"
+            return (
+                f"{average} {share} of the voxels of the {self.structure} mask lie outside the "
+                "reference"
+            )
         if self.covered_share is None:
-            return f"the mask misses {amount} of the {self.structure} reference voxels"
+            return f"{average} the mask misses {share} of the {self.structure} reference voxels"
         return (
-            f"the mask misses {amount} of the connected {self.structure} parts of the reference "
-            f"(covers less than {percent(self.covered_share)} of them)"
+            f"{average} the mask misses {share} of the connected {self.structure} parts of the "
+            f"reference (covers less than {percent(self.covered_share)} of them)"
         )
 
     def to_json(self) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from segqc_conformal.calibrators.mask_curve import MaskCurve, check_probabilities
+from segqc_conformal.calibrators.masks.curve import MaskCurve, check_probabilities
 from segqc_conformal.errors import InputError
 
 __all__ = ["check_covered_share", "instance_curve"]

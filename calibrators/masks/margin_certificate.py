@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segqc_conformal.calibrators.checks import percent
-from segqc_conformal.calibrators.mask_depth import check_mask, depth_inside, distance_to
+from segqc_conformal.calibrators.masks.depth import check_mask, depth_inside, distance_to
+from segqc_conformal.calibrators.p_values import ROUNDING
 from segqc_conformal.errors import InputError
 
 __all__ = ["MarginCertificate"]
 
-ROUNDING = 1.0 + 1e-9  # equal distances may differ in the last digit; then the safe side is taken
+ALIKE = 1.0 + ROUNDING  # equal distances may differ in the last digit; the safe side is taken
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class MarginCertificate:
         check_mask(mask, spacing_mm)
         if self.margin_mm is None:
             return np.ones_like(mask)
-        return np.asarray(distance_to(mask, spacing_mm) <= self.margin_mm * ROUNDING)
+        return np.asarray(distance_to(mask, spacing_mm) <= self.margin_mm * ALIKE)
 
     def inner(self, mask: NDArray[np.bool_], spacing_mm: Sequence[float]) -> NDArray[np.bool_]:
         """Return the voxels of the mask that lie deeper than the margin; see `outer`.
@@ -83,7 +84,7 @@ class MarginCertificate:
         check_mask(mask, spacing_mm)
         if self.margin_mm is None:
             return np.zeros_like(mask)
-        return np.asarray(depth_inside(mask, spacing_mm) > self.margin_mm * ROUNDING)
+        return np.asarray(depth_inside(mask, spacing_mm) > self.margin_mm * ALIKE)
 
     def _check_side(self, side: str) -> None:
         if self.side not in ("both", side):

@@ -12,13 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from segqc_conformal.calibrators.checks import check_open_unit, first_row_of_each_patient
 from segqc_conformal.calibrators.conformal_rank import conformal_quantile
-from segqc_conformal.calibrators.mask_depth import check_mask, depth_inside, distance_to
-from segqc_conformal.calibrators.mask_margin_certificate import MarginCertificate
+from segqc_conformal.calibrators.masks.depth import check_mask, depth_inside, distance_to
+from segqc_conformal.calibrators.masks.margin_certificate import MarginCertificate
 from segqc_conformal.errors import InputError
 
 __all__ = ["MaskMargin", "inner_margin", "outer_margin"]
 
-SIDES = ("both", "outer", "inner")
+MARGIN_SIDES = ("both", "outer", "inner")
 Mask = NDArray[np.bool_]
 
 
@@ -47,9 +47,10 @@ class MaskMargin:
     >= 1 - delta over the calibration draw, for independent, identically distributed patients.
     With tolerated = 0 and both sides the border of the reference then lies between the two masks.
     Not promised: per patient, per voxel, for several structures at once.
-    Source: split conformal (Papadopoulos et al., 2002) on the smallest margin that does;
-    Mossina and Friedrich, Conformal prediction for image segmentation using morphological
-    prediction sets, MICCAI 2025, arXiv 2503.05618; PAC: Vovk (ACML 2012).
+    Source: split conformal (Papadopoulos et al., Inductive Confidence Machines, ECML 2002) on the
+    smallest margin that does, which for "outer" is the method of Mossina and Friedrich, Conformal
+    prediction for image segmentation using morphological prediction sets (MICCAI 2025, arXiv
+    2503.05618); "inner" and "both" are not in that paper. PAC: Vovk (ACML 2012), Prop. 2a.
 
     Examples
     --------
@@ -71,8 +72,8 @@ class MaskMargin:
         check_open_unit(miscoverage=self.miscoverage, confidence=self.confidence)
         if not 0.0 <= self.tolerated < 1.0:
             raise InputError("tolerated in [0, 1)", self.tolerated, "give a share of the voxels")
-        if self.side not in SIDES:
-            raise InputError(f"side one of {SIDES}", repr(self.side), "choose one of them")
+        if self.side not in MARGIN_SIDES:
+            raise InputError(f"side one of {MARGIN_SIDES}", repr(self.side), "choose one of them")
 
     def calibrate(
         self,
@@ -124,7 +125,7 @@ class MaskMargin:
             tolerated=self.tolerated,
             confidence=self.confidence,
             patients=margins.size,
-            margin_mm=None if margin == math.inf else margin,
+            margin_mm=margin,
         )
 
     def _nonconformity(self, mask: Mask, reference: Mask, spacing: Sequence[float]) -> float:

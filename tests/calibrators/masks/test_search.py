@@ -3,7 +3,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from segqc_conformal.calibrators.mask_search import (
+from segqc_conformal.calibrators.masks.search import (
     crc_budget,
     fewest_patients_for_crc,
     largest_threshold,

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from segqc_conformal.calibrators.mask_depth import check_mask, depth_inside, distance_to
+from segqc_conformal.calibrators.masks.depth import check_mask, depth_inside, distance_to
 from segqc_conformal.errors import GeometryError, InputError
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segqc_conformal.calibrators.mask_curve import rounded_up
-from segqc_conformal.calibrators.mask_search import largest_threshold, within_crc
+from segqc_conformal.calibrators.masks.curve import rounded_up
+from segqc_conformal.calibrators.masks.search import largest_threshold, within_crc
 
 __all__ = ["fnr_threshold"]
 
@@ -19,7 +19,6 @@ def fnr_threshold(
     inside: Sequence[NDArray[np.floating[Any]]],
     tolerated: float,
     rejects: Callable[[NDArray[np.float64]], bool] | None = None,
-    failed_above: float | None = None,
 ) -> tuple[float | None, float | None]:
     """Return the largest certified threshold and the mean loss of the calibration patients there.
 
@@ -32,8 +31,6 @@ def fnr_threshold(
     rejects : callable, optional
         Whether losses, shape (patients,), reject "their mean exceeds alpha" at level delta; must
         grow with no loss. None: conformal risk control.
-    failed_above : float, optional
-        A patient's loss is 1 where its share exceeds this, else 0.
 
     Returns
     -------
@@ -58,10 +55,7 @@ def fnr_threshold(
     def lost(threshold: float) -> NDArray[np.intp]:
         exact = {dtype: rounded_up(threshold, dtype) for dtype in dtypes}
         at = [levels.searchsorted(exact[levels.dtype]) for levels in inside]
-        missed = np.array(at, dtype=np.intp)
-        if failed_above is None:
-            return missed
-        return np.where(missed / counted > failed_above, counted, 0)
+        return np.array(at, dtype=np.intp)
 
     def holds(threshold: float) -> bool:
         if rejects is None:

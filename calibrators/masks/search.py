@@ -9,9 +9,9 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["crc_budget", "fewest_patients_for_crc", "largest_threshold", "within_crc"]
+from segqc_conformal.calibrators.p_values import ROUNDING
 
-ROUNDING = 1e-9  # wider than the rounding of any sum of patients' losses
+__all__ = ["crc_budget", "fewest_patients_for_crc", "largest_threshold", "within_crc"]
 
 
 def crc_budget(patients: int, tolerated: float) -> Fraction:

@@ -60,15 +60,26 @@ class MaskCurve:
         >>> curve.fdr([0.0, 0.4, 0.5, 1.0]).round(3).tolist()
         [0.25, 0.333, 0.0, 0.0]
         """
+        false, marked = self.false_and_marked(thresholds)
+        return np.asarray(false / np.maximum(marked, 1))
+
+    def false_and_marked(self, thresholds: ArrayLike) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return the voxels of the mask outside the reference, and those of the mask.
+
+        Examples
+        --------
+        >>> curve = mask_curve(np.array([0.9, 0.6, 0.2, 0.4]), np.array([True, True, True, False]))
+        >>> [counts.tolist() for counts in curve.false_and_marked([0.0, 0.5, 1.0])]
+        [[1, 0, 0], [4, 2, 0]]
+        """
         if self.covered_share is not None:
             raise InputError(
                 "a curve of voxels for the FDR",
                 "a curve of instances",
                 "use mask_curve: connected parts of a mask change with its threshold",
             )
-        false = self.outside.size - _below(self.outside, thresholds)
-        marked = false + self.inside.size - _below(self.inside, thresholds)
-        return np.asarray(false / np.maximum(marked, 1))
+        false = np.asarray(self.outside.size - _below(self.outside, thresholds))
+        return false, np.asarray(false + self.inside.size - _below(self.inside, thresholds))
 
 
 def mask_curve(probabilities: Floats, reference: NDArray[np.bool_]) -> MaskCurve:

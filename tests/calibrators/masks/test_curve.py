@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from mapie.risk_control import SemanticSegmentationController
 
-from segqc_conformal.calibrators.mask_curve import at_least, mask_curve
+from segqc_conformal.calibrators.masks.curve import at_least, mask_curve
 from segqc_conformal.errors import GeometryError, InputError
 
 

@@ -2,9 +2,8 @@ import numpy as np
 import pytest
 from scipy.stats import binom, norm
 
-from segqc_conformal.calibrators.mask_risk_test import (
+from segqc_conformal.calibrators.masks.risk_test import (
     RISK_TESTS,
-    constant_bets_p_value,
     fewest_patients_to_certify,
     risk_p_value,
 )
@@ -31,7 +30,7 @@ def test_a_twin_that_trusts_the_normal_approximation_is_caught():
     assert chance[norm.cdf((mean - alpha) / spread) <= delta].sum() > delta
 
 
-@pytest.mark.parametrize("test", ["betting", "hoeffding-bentkus"])
+@pytest.mark.parametrize("test", RISK_TESTS)
 def test_continuous_losses_at_the_boundary_reject_at_most_delta(test):
     rng = np.random.default_rng(0)
     for a, b in ((0.2, 1.8), (2.0, 18.0)):  # mean 0.1
@@ -42,7 +41,7 @@ def test_continuous_losses_at_the_boundary_reject_at_most_delta(test):
     assert (shifted <= 0.1).mean() >= (p <= 0.1).mean()
 
 
-@pytest.mark.parametrize("test", ["betting", "hoeffding-bentkus"])
+@pytest.mark.parametrize("test", RISK_TESTS)
 def test_p_values_grow_with_every_loss_and_ignore_the_order(test):
     rng = np.random.default_rng(1)
     for _ in range(50):
@@ -62,9 +61,10 @@ def test_betting_certifies_little_varying_losses_that_hoeffding_bentkus_does_not
 
 
 def test_a_hundred_thousand_patients_neither_overflow_nor_underflow():
-    assert constant_bets_p_value(np.ones(100_000), 0.1) == 1.0
-    assert constant_bets_p_value(np.zeros(100_000), 0.1) == 0.0
-    assert constant_bets_p_value(np.empty(0), 0.1) == 1.0
+    for test in RISK_TESTS:
+        assert risk_p_value(test, np.ones(100_000), 0.1) == 1.0
+        assert risk_p_value(test, np.zeros(100_000), 0.1) == 0.0
+        assert risk_p_value(test, np.empty(0), 0.1) == 1.0
 
 
 @pytest.mark.parametrize("test", RISK_TESTS)

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from segqc_conformal.calibrators.mask_curve import mask_curve
-from segqc_conformal.calibrators.mask_instances import instance_curve
+from segqc_conformal.calibrators.masks.curve import mask_curve
+from segqc_conformal.calibrators.masks.instances import instance_curve
 from segqc_conformal.errors import InputError
 
 

@@ -1,0 +1,1 @@
+"""Stage 5 for the masks themselves: certified thresholds on probabilities and margins in mm."""
