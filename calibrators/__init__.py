@@ -2,16 +2,42 @@
 
 from segqc_conformal.calibrators.accept import AcceptCertificate, AcceptThreshold, ThresholdTest
 from segqc_conformal.calibrators.accept_grid import accept_grid
+from segqc_conformal.calibrators.accept_groups import GroupedAcceptCertificate
+from segqc_conformal.calibrators.accepted_interval import AcceptedInterval
+from segqc_conformal.calibrators.conformal_selection import ConformalSelection
+from segqc_conformal.calibrators.domain_weights import domain_weights
 from segqc_conformal.calibrators.interval import DiceInterval, IntervalCertificate
+from segqc_conformal.calibrators.joint_risk import JointRiskThreshold
+from segqc_conformal.calibrators.masks.curve import mask_curve
+from segqc_conformal.calibrators.masks.instances import instance_curve
+from segqc_conformal.calibrators.masks.margin import MaskMargin
+from segqc_conformal.calibrators.masks.threshold import MaskThreshold
 from segqc_conformal.calibrators.planning import calibration_size, certification_chance
+from segqc_conformal.calibrators.predictive_distribution import DicePredictiveDistribution
+from segqc_conformal.calibrators.quantile_interval import QuantileInterval
+from segqc_conformal.calibrators.slice_accept import SliceAcceptThreshold
+from segqc_conformal.calibrators.slice_interval import SliceInterval
 
 __all__ = [
     "AcceptCertificate",
     "AcceptThreshold",
+    "AcceptedInterval",
+    "ConformalSelection",
     "DiceInterval",
+    "DicePredictiveDistribution",
+    "GroupedAcceptCertificate",
     "IntervalCertificate",
+    "JointRiskThreshold",
+    "MaskMargin",
+    "MaskThreshold",
+    "QuantileInterval",
+    "SliceAcceptThreshold",
+    "SliceInterval",
     "ThresholdTest",
     "accept_grid",
     "calibration_size",
     "certification_chance",
+    "domain_weights",
+    "instance_curve",
+    "mask_curve",
 ]

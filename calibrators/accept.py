@@ -200,14 +200,17 @@ class AcceptThreshold:
         return GroupedAcceptCertificate(own, other, split.small, split.patients)
 
     def _certify(self, sample: LabelledScores, grid: ArrayLike, delta: float) -> AcceptCertificate:
-        thresholds = finite_array("grid", grid)
+        largest = float(np.finfo(np.float64).max)
+        thresholds = finite_array("grid", grid, low=-largest, high=largest)
         if self.cases == "first":
             sample = sample.first_of_each_patient()
         alpha, bound = self.tolerated_error, self.largest_weight
         steps = threshold_tests(sample, thresholds, alpha, self.test, bound)
         p = np.array([step.p_value for step in steps])
         levels = sequence_levels(p, delta, self.starts)
-        holds = p <= levels if self.procedure == "fixed sequence" else holm(p, delta)
+        # a level of 0 was never reached, also where a p-value underflows to 0
+        sequence = (levels > 0.0) & (p <= levels)
+        holds = sequence if self.procedure == "fixed sequence" else holm(p, delta)
         reached = (levels > 0.0) | (self.procedure == "holm")
         passed = [step.threshold for step, ok in zip(steps, holds, strict=True) if ok]
         strict = np.empty(0) if passed else stricter_thresholds(thresholds, sample.scores)

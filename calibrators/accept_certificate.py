@@ -95,11 +95,13 @@ class AcceptCertificate:
         at the accepted share and error seen at the most promising threshold, with half a bad
         patient more than seen (zero observed errors are not zero errors) or, where fewer than 40
         patients leave that hopeless, with no more than seen; without calibration patients the
-        fewest that can ever do; None if no number would do. For the exact binomial test: the
-        others need more.
+        fewest that can ever do; None if no number would do, and for another test than the exact
+        binomial one of first cases, for which it is not computed.
         """
         if self.threshold is not None:
             return 0
+        if not self.plain_test:
+            return None
         if self.patients == 0:
             return calibration_size(1.0, 0.0, self.tolerated_error, self._next_confidence)
         steps = (*self.stricter, *self.tests, *self.not_reached)
@@ -108,6 +110,11 @@ class AcceptCertificate:
         if needed is None and self.patients < FEW_PATIENTS:
             return self._needed(seen, bad_more=0.0)
         return needed
+
+    @property
+    def plain_test(self) -> bool:
+        """Whether the exact binomial test counted one case per patient."""
+        return self.test == "binomial" and self.cases == "first"
 
     @property
     def _next_confidence(self) -> float:
@@ -160,7 +167,7 @@ class AcceptCertificate:
 
     def to_json(self) -> str:
         """Return the certificate as JSON."""
-        return json.dumps(asdict(self), sort_keys=True)
+        return json.dumps(asdict(self), sort_keys=True, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> AcceptCertificate:

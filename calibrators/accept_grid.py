@@ -12,11 +12,8 @@ from segqc_conformal.calibrators.planning import accepted_and_bad, likely_chance
 
 __all__ = ["accept_grid", "start_chances"]
 
-STARTS = 4  # every fourth looser threshold is tried as the start
-STRICTER = (1.1, 1.3, 1.5, 1.75)  # and stricter ones, of these factors
-LARGEST_START = 0.6  # share of all patients that a start may accept ...
-SMALLEST_FACTOR = 1.3  # ... unless its factor falls below this
-NEARLY = 0.8
+STARTS = 4  # every fourth threshold is tried as the start
+NEARLY = 0.7
 
 
 def accept_grid(
@@ -42,16 +39,16 @@ def accept_grid(
     tolerated_error, confidence : float
         alpha and 1 - delta of the accept promise.
     tuning_bad : array_like of bool, shape (patients,), optional
-        Which of these patients have a bad mask. The start then moves from that of `start_factor`,
-        stricter (down to the factor 1.1) or looser, to the nearest whose chance of a certificate
-        is 0.8 of the best one's; None: it stays.
+        Which of these patients have a bad mask. The start is then the strictest threshold whose
+        chance of a certificate is 0.7 of the best one's; None: the strictest that `start_factor`
+        allows.
     start_factor : float
-        The first threshold is expected to accept ``start_factor * ln(delta) / ln(1 - alpha)``
-        calibration patients; where that is more than 0.6 of all, 0.6 or the factor 1.3.
+        The first threshold is expected to accept at least
+        ``start_factor * ln(delta) / ln(1 - alpha)`` calibration patients.
     size : int
         Number of thresholds before repeated ones are dropped.
     loosest_share : float
-        Share of cases that the last threshold accepts, at most that with a finite score.
+        Share of cases that the last threshold accepts.
 
     Returns
     -------
@@ -61,7 +58,7 @@ def accept_grid(
     Notes
     -----
     Guarantee: none by itself; fixed before calibration labels are seen, which
-    `AcceptThreshold` needs. The constants were chosen by simulation, for acceptance.
+    `AcceptThreshold` needs.
 
     Examples
     --------
@@ -71,30 +68,22 @@ def accept_grid(
     """
     check_open_unit(tolerated_error=tolerated_error, confidence=confidence)
     scores = np.asarray(tuning_scores, dtype=np.float64)
-    if not np.isfinite(scores).any() or calibration_patients == 0:
+    if scores.size == 0 or calibration_patients == 0:
         return np.empty(0)
-    # no threshold accepts an empty prediction
-    loosest_share = min(loosest_share, float(np.isfinite(scores).mean()))
-    fewest = math.log(delta_of(confidence)) / math.log(1.0 - tolerated_error)
-    one = fewest / calibration_patients
-    start = min(start_factor * one, max(LARGEST_START, SMALLEST_FACTOR * one), loosest_share)
-    if tuning_bad is not None:
-        stricter = [factor * one for factor in STRICTER if factor * one < start]
-        shares = np.r_[stricter, np.linspace(start, loosest_share, size)[::STARTS]]
-        bad = np.asarray(tuning_bad, dtype=bool)
-        starts = np.quantile(scores, 1.0 - shares, method="higher")
-        chances = start_chances(
-            scores, bad, starts, calibration_patients, tolerated_error, confidence
-        )
-        start = float(shares[_nearest_good(chances, len(stricter))])
-    return _thresholds(scores, start, loosest_share, size)
-
-
-def _nearest_good(chances: NDArray[np.float64], usual: int) -> int:
-    # few patients tell chances apart only where these differ much, so the usual start is left no
-    # further than that asks for; of two equally near, the stricter reaches the looser one as well
-    good = np.flatnonzero(chances >= NEARLY * chances.max())
-    return int(good[np.argmin(np.abs(good - usual))])
+    wanted = start_factor * math.log(delta_of(confidence)) / math.log(1.0 - tolerated_error)
+    strictest = min(wanted / calibration_patients, loosest_share)
+    thresholds = _thresholds(scores, strictest, loosest_share, size)
+    if tuning_bad is None or thresholds.size == 0:
+        return thresholds
+    bad = np.asarray(tuning_bad, dtype=bool)
+    chances = start_chances(
+        scores, bad, thresholds[::STARTS], calibration_patients, tolerated_error, confidence
+    )
+    # looser thresholds are reached from a strict start, not the other way round; and few patients
+    # tell chances apart only where these differ much
+    best = int(np.flatnonzero(chances >= NEARLY * chances.max())[0]) * STARTS
+    start_share = max(strictest, float((scores >= thresholds[best]).mean()))
+    return _thresholds(scores, min(start_share, loosest_share), loosest_share, size)
 
 
 def _thresholds(

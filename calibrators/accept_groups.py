@@ -105,7 +105,7 @@ class GroupedAcceptCertificate:
 
     def to_json(self) -> str:
         """Return the certificates as JSON."""
-        return json.dumps(asdict(self), sort_keys=True)
+        return json.dumps(asdict(self), sort_keys=True, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> GroupedAcceptCertificate:
@@ -165,14 +165,20 @@ def split_groups(
         row = int(np.flatnonzero(codes < 0)[0])
         raise InputError("a group for each case", f"none in row {row}", "name the group, or drop")
 
+    if "other" in names:
+        raise InputError(
+            "groups with names of their own", 'a group named "other"', "it names the small groups"
+        )
+
     def enough(patients: int, test: str) -> bool:
         good = LabelledScores(np.zeros(patients), np.zeros(patients, bool), np.arange(patients))
         return threshold_tests(good, np.zeros(1), tolerated_error, test)[0].p_value <= delta
 
-    parts = {name: sample.rows(codes == i) for i, name in enumerate(names)}
+    # sorted, so that a certificate reads the same after a round trip through JSON
+    parts = {names[i]: sample.rows(codes == i) for i in np.argsort(names)}
     patients = {name: part.patient_count for name, part in parts.items()}
     own = {name: part for name, part in parts.items() if enough(patients[name], test)}
-    small = tuple(name for name in names if name not in own)
+    small = tuple(name for name in parts if name not in own)
     other = sample.rows(np.isin(codes, [names.index(name) for name in small]))
     return GroupSplit(
         own, other if enough(other.patient_count, TEST_OF_OTHER) else None, small, patients

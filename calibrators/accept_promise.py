@@ -51,7 +51,11 @@ def accept_promise(certificate: AcceptCertificate) -> str:
 
 
 def _claim(certificate: AcceptCertificate) -> str:
-    who = "patients" if certificate.cases == "first" else "cases (each patient weighing the same)"
+    who = (
+        "patients"
+        if certificate.cases == "first"
+        else "cases, each counting 1 / (number of cases of its patient),"
+    )
     group = "" if certificate.group is None else f" of group {certificate.group}"
     return (
         f"at most {percent(certificate.tolerated_error)} of accepted {who}{group} have Dice <= "
@@ -61,14 +65,15 @@ def _claim(certificate: AcceptCertificate) -> str:
 
 def _outlook(certificate: AcceptCertificate) -> str:
     needed = certificate.patients_needed
+    if not certificate.plain_test:
+        return "how many patients it takes is not computed for this test"
     if needed is None:
         return "more patients alone are not expected to change that"
     if certificate.patients == 0:
         return f"at least {needed} calibration patients are needed"
-    about = "about" if certificate.test == "binomial" else "more than"
     kind = (
         "fresh calibration patients"
         if certificate.looks == "one"
         else f"calibration patients in all at look {certificate.look + 1}"
     )
-    return f"{about} {needed} {kind} give an 80 % chance, if errors stay as seen here"
+    return f"about {needed} {kind} give an 80 % chance, if errors stay as seen here"

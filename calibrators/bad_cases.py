@@ -118,7 +118,8 @@ def bad_cases(sample: LabelledScores, weights_are: str | None) -> BadCases:
             weights_are,
             "say where the weights come from",
         )
-    bad = np.flatnonzero(sample.bad)
+    # A score of -inf lies below every other, so that it can never count against one.
+    bad = np.flatnonzero(sample.bad & (sample.scores > -np.inf))
     order = bad[np.argsort(-sample.scores[bad], kind="stable")]
     scores = tuple(sample.scores[order].tolist())
     if sample.weights is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from segqc_conformal.errors import InputError
@@ -71,4 +72,9 @@ def first_row_of_each_patient(patients: ArrayLike | None, rows: int) -> NDArray[
     ids = np.asarray(patients)
     if ids.shape != (rows,):
         raise InputError(f"patients of shape ({rows},)", ids.shape, "pass one patient id per case")
+    missing = np.flatnonzero(pd.isna(ids))
+    if missing.size:
+        raise InputError(
+            "a patient for each case", f"none in row {missing[0]}", "name the patient, or drop it"
+        )
     return np.sort(np.unique(ids, return_index=True)[1])

@@ -12,7 +12,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from segqc_conformal.calibrators.bad_cases import BadCases, bad_cases
-from segqc_conformal.calibrators.checks import check_open_unit, finite_array, percent
+from segqc_conformal.calibrators.checks import (
+    check_open_unit,
+    finite_array,
+    first_row_of_each_patient,
+    percent,
+)
 from segqc_conformal.calibrators.labelled_scores import labelled_scores
 from segqc_conformal.calibrators.weighted_selection import weighted_selection
 
@@ -40,16 +45,22 @@ class SelectionCertificate:
     calibration: BadCases
 
     def select(
-        self, accept_score: ArrayLike, weights: ArrayLike | None = None
+        self,
+        accept_score: ArrayLike,
+        weights: ArrayLike | None = None,
+        patients: ArrayLike | None = None,
     ) -> NDArray[np.bool_]:
         """Return which cases of one batch are accepted; each decision depends on the whole batch.
 
         Parameters
         ----------
         accept_score : array_like of float, shape (cases,)
-            One case per patient; -inf for an empty prediction, which is never accepted.
+            -inf for an empty prediction, which is never accepted.
         weights : array_like of float, shape (cases,), optional
             In the unit of the calibration weights; required where those were given.
+        patients : array_like, shape (cases,), optional
+            Patient of each case: the first row of each is judged, the others are not accepted.
+            None: every row is its own patient.
 
         Returns
         -------
@@ -60,7 +71,16 @@ class SelectionCertificate:
         Guarantee: see `promise`.
         """
         scores = finite_array("accept score", accept_score)
-        own, patients = self.calibration.checked_weights(weights, scores), self.calibration.patients
+        own = self.calibration.checked_weights(weights, scores)
+        rows = first_row_of_each_patient(patients, scores.size)
+        accepted = np.zeros(scores.size, dtype=bool)
+        accepted[rows] = self._selected(scores[rows], None if own is None else own[rows])
+        return accepted
+
+    def _selected(
+        self, scores: NDArray[np.float64], own: NDArray[np.float64] | None
+    ) -> NDArray[np.bool_]:
+        patients = self.calibration.patients
         bad = np.asarray(self.calibration.scores)
         if own is not None:
             bad_weights = np.asarray(self.calibration.weights, dtype=np.float64)
@@ -76,15 +96,15 @@ class SelectionCertificate:
         """What holds, in words for a person."""
         found = self.calibration
         return (
-            f"In a batch of new patients {found.population}, on average over calibrations of "
-            f"{found.patients} patients and over batches, at most {percent(self.tolerated_error)} "
-            f"of the accepted cases have Dice <= {self.dice_threshold:g}. This batch may hold "
+            f"In a batch of new patients {found.population}, one case each, on average over "
+            f"calibrations of {found.patients} patients and over batches, at most "
+            f"{percent(self.tolerated_error)} of the accepted cases have Dice <= {self.dice_threshold:g}. This batch may hold "
             "more, as about half of all batches can; nothing is promised case by case."
         )
 
     def to_json(self) -> str:
         """Return the certificate as JSON."""
-        return json.dumps(asdict(self), sort_keys=True)
+        return json.dumps(asdict(self), sort_keys=True, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> SelectionCertificate:
@@ -198,7 +218,11 @@ def benjamini_hochberg(ranks: NDArray[np.int64], out_of: int, level: float) -> N
     """
     q = Fraction(str(float(level)))
     ordered = np.sort(ranks)
-    allowed = np.arange(1, ranks.size + 1) * q.numerator * out_of // (ranks.size * q.denominator)
-    passed = np.flatnonzero(ordered <= allowed)
+    # Python's integers: a level of many digits would overflow numpy's, silently.
+    wide, by = q.numerator * out_of, ranks.size * q.denominator
+    allowed = [number * wide // by for number in range(1, ranks.size + 1)]
+    passed = np.flatnonzero(
+        [rank <= most for rank, most in zip(ordered.tolist(), allowed, strict=True)]
+    )
     limit = ordered[passed[-1]] if passed.size else 0
     return np.asarray(ranks <= limit)

@@ -102,7 +102,7 @@ class JointRiskCertificate:
 
     def to_json(self) -> str:
         """Return the certificate as JSON."""
-        return json.dumps(asdict(self), sort_keys=True)
+        return json.dumps(asdict(self), sort_keys=True, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> JointRiskCertificate:

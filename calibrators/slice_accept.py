@@ -165,7 +165,8 @@ class SliceAcceptThreshold:
         tests = self._tests(sample, thresholds)
         delta = delta_of(self.confidence)
         levels = sequence_levels(np.array([test.p_value for test in tests]), delta)
-        passed = [t.threshold for t, level in zip(tests, levels, strict=True) if t.p_value <= level]
+        steps = list(zip(tests, levels, strict=True))
+        passed = [t.threshold for t, level in steps if level > 0 and t.p_value <= level]
         return SliceAcceptCertificate(
             dice_threshold=self.dice_threshold,
             tolerated_error=self.tolerated_error,

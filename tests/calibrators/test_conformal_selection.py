@@ -1,3 +1,5 @@
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -5,6 +7,7 @@ from numpy.typing import NDArray
 from segqc_conformal.calibrators.conformal_selection import (
     ConformalSelection,
     SelectionCertificate,
+    benjamini_hochberg,
 )
 from segqc_conformal.errors import InputError
 
@@ -172,3 +175,38 @@ def test_known_weights_keep_the_rate_under_shift_and_forgetting_them_is_caught()
     slack = 2 * float(np.std(shares["weighted"])) / np.sqrt(draws)
     assert np.mean(shares["weighted"]) <= 0.1 + slack
     assert np.mean(shares["forgotten"]) > 0.1 + slack
+
+
+@pytest.mark.parametrize("level", [1 / 3, 1 - 0.9, 0.30000000000000004])
+def test_levels_of_many_digits_do_not_overflow(level):
+    rng = np.random.default_rng(0)
+    for _ in range(30):
+        out_of = int(rng.integers(20, 400))
+        ranks = np.minimum(rng.integers(1, out_of + 1, 200), rng.integers(1, out_of + 1, 200))
+        order = np.sort(ranks)
+        exact = Fraction(str(float(level)))
+        passed = [
+            r for i, r in enumerate(order.tolist(), 1) if Fraction(r, out_of) <= exact * i / 200
+        ]
+        expected = ranks <= (passed[-1] if passed else 0)
+        np.testing.assert_array_equal(benjamini_hochberg(ranks, out_of, level), expected)
+
+
+def test_only_the_first_case_of_a_patient_is_selected_and_the_batch_counts_patients():
+    score = np.linspace(0, 1, 100)
+    certificate = ConformalSelection().calibrate(score, 0.75 + 0.2 * score)
+    batch, patients = np.array([0.9, 0.95, 0.99, 0.1]), ["a", "a", "b", "c"]
+    expected = certificate.select(batch[[0, 2, 3]])
+    assert certificate.select(batch, patients=patients).tolist() == [
+        expected[0],
+        False,
+        expected[1],
+        expected[2],
+    ]
+
+
+def test_empty_predictions_leave_a_certificate_that_is_json():
+    score = np.array([-np.inf, 0.2, 0.9, 0.8])
+    certificate = ConformalSelection().calibrate(score, [0.0, 0.5, 0.9, 0.9])
+    assert SelectionCertificate.from_json(certificate.to_json()) == certificate
+    assert certificate.calibration.patients == 4
