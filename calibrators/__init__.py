@@ -4,10 +4,10 @@ from segqc_conformal.calibrators.accept import AcceptCertificate, AcceptThreshol
 from segqc_conformal.calibrators.accept_grid import accept_grid
 from segqc_conformal.calibrators.accept_groups import GroupedAcceptCertificate
 from segqc_conformal.calibrators.accepted_interval import AcceptedInterval
-from segqc_conformal.calibrators.conformal_selection import ConformalSelection
+from segqc_conformal.calibrators.conformal_selection import ConformalSelection, SelectionCertificate
 from segqc_conformal.calibrators.domain_weights import domain_weights
 from segqc_conformal.calibrators.interval import DiceInterval, IntervalCertificate
-from segqc_conformal.calibrators.joint_risk import JointRiskThreshold
+from segqc_conformal.calibrators.joint_risk import JointRiskCertificate, JointRiskThreshold
 from segqc_conformal.calibrators.masks.curve import mask_curve
 from segqc_conformal.calibrators.masks.instances import instance_curve
 from segqc_conformal.calibrators.masks.margin import MaskMargin
@@ -15,7 +15,6 @@ from segqc_conformal.calibrators.masks.threshold import MaskThreshold
 from segqc_conformal.calibrators.planning import calibration_size, certification_chance
 from segqc_conformal.calibrators.predictive_distribution import DicePredictiveDistribution
 from segqc_conformal.calibrators.quantile_interval import QuantileInterval
-from segqc_conformal.calibrators.slice_accept import SliceAcceptThreshold
 from segqc_conformal.calibrators.slice_interval import SliceInterval
 
 __all__ = [
@@ -27,11 +26,12 @@ __all__ = [
     "DicePredictiveDistribution",
     "GroupedAcceptCertificate",
     "IntervalCertificate",
+    "JointRiskCertificate",
     "JointRiskThreshold",
     "MaskMargin",
     "MaskThreshold",
     "QuantileInterval",
-    "SliceAcceptThreshold",
+    "SelectionCertificate",
     "SliceInterval",
     "ThresholdTest",
     "accept_grid",

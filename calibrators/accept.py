@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import overload
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from segqc_conformal.calibrators.accept_certificate import AcceptCertificate, ThresholdTest
 from segqc_conformal.calibrators.accept_combinations import check_combination, check_weights
@@ -16,8 +16,8 @@ from segqc_conformal.calibrators.accept_groups import (
     GroupedAcceptCertificate,
     split_groups,
 )
-from segqc_conformal.calibrators.checks import check_open_unit, finite_array
-from segqc_conformal.calibrators.fixed_sequence import holm, sequence_levels
+from segqc_conformal.calibrators.checks import LARGEST, check_open_unit, finite_array
+from segqc_conformal.calibrators.fixed_sequence import holm, lone_share, sequence_levels
 from segqc_conformal.calibrators.labelled_scores import LabelledScores, labelled_scores
 from segqc_conformal.calibrators.looks import delta_of_look
 from segqc_conformal.calibrators.threshold_tests import stricter_thresholds, threshold_tests
@@ -47,15 +47,16 @@ class AcceptThreshold:
         Starts of the sequence, spread evenly over the grid, with an equal share of delta each;
         a threshold that passes hands on what it was tested at.
     procedure : {"fixed sequence", "holm"}
-    test : {"binomial", "hoeffding-bentkus", "betting"}
+    test : {"binomial", "betting"}
         The exact binomial test of the accepted patients, or a test of the joint loss over all
-        patients: weaker (of the two take "betting"), but it carries weights and patient means.
-    cases : {"first", "mean"}
-        "first": one case per patient. "mean": all of a patient's cases, so that the promise is
-        about a patient drawn at random and then one of their cases drawn at random.
+        patients: weaker, but it carries weights and patient means.
+    cases : {"first", "mean", "any"}
+        What the promise counts. "first": patients, by one case each. "mean": cases, each counting
+        1 / (number of cases of its patient). "any": patients with any accepted case (slice,
+        visit), bad if an accepted one is bad.
     family : {"each", "all"}
         With groups: each promise holds with `confidence` on its own, or all hold together
-        (delta / number of groups).
+        (delta / number of promises).
     largest_weight : float, optional
         Bound of the known weights over the whole population, in their own unit.
 
@@ -65,6 +66,8 @@ class AcceptThreshold:
     P(dice <= dice_threshold given accepted) <= alpha, or nothing is accepted. Assumes independent,
     identically distributed patients, a grid made without calibration labels or scores, and, with
     weights, that they are proportional to the density ratio of new to calibration population.
+    With ``cases="mean"`` it is E[share of a patient's cases accepted and bad] <= alpha E[share
+    accepted]; with "any", P(some accepted case is bad given that some case is accepted) <= alpha.
     Not promised: the share of bad cases in one batch, or any single case.
     Source: Angelopoulos et al., Learn then Test, Ann. Appl. Stat. 19 (2025); starts: Wiens (2003);
     the binomial test is applied to the accepted patients alone, which is exact because, given
@@ -164,12 +167,12 @@ class AcceptThreshold:
         Raises
         ------
         InputError
-            For NaN or out-of-range values, unequal lengths and combinations without a theorem.
-            "Nothing can be certified" is a result, not an error.
+            For NaN or out-of-range values, unequal lengths, missing patients or groups and
+            combinations without a theorem. "Nothing can be certified" is a result, not an
+            error.
         """
         sample = labelled_scores(accept_score, dice, self.dice_threshold, patients, weights)
-        if weights is not None:
-            check_weights(sample, weights_are, self.test, self.largest_weight)
+        check_weights(sample, weights_are, self.test, self.cases, self.largest_weight)
         if groups is None:
             if isinstance(grid, Mapping):
                 raise InputError("one grid where there are no groups", "a mapping", "pass groups")
@@ -183,29 +186,36 @@ class AcceptThreshold:
     def _certify_groups(
         self, sample: LabelledScores, grid: ArrayLike | Mapping[str, ArrayLike], groups: ArrayLike
     ) -> GroupedAcceptCertificate:
-        split = split_groups(sample, groups, self.tolerated_error, self._delta, self.test)
+        def grid_of(name: str) -> ArrayLike:
+            return grid.get(name, []) if isinstance(grid, Mapping) else grid
+
+        def lone_delta(name: str) -> float:
+            thresholds = np.size(np.asarray(grid_of(name)))
+            return self._delta * lone_share(self.procedure, self.starts, thresholds)
+
+        together = self.family == "all"
+        split = split_groups(
+            sample, groups, self.tolerated_error, lone_delta, self.test, together=together
+        )
         promises = len(split.own) + (split.other is not None)
-        shared = max(promises, 1) if self.family == "all" else 1
+        shared = max(promises, 1) if together else 1
 
         def certify(name: str, part: LabelledScores, test: str) -> AcceptCertificate:
-            own_grid = grid.get(name, []) if isinstance(grid, Mapping) else grid
             settings = replace(self, test=test)
-            found = settings._certify(part, own_grid, self._delta / shared)
+            found = settings._certify(part, grid_of(name), self._delta / shared)
             return replace(found, group=name, family_size=shared)
 
         own = {name: certify(name, part, self.test) for name, part in split.own.items()}
         other = None
         if split.other is not None:
-            other = certify("other", split.other, TEST_OF_OTHER)
+            other = replace(certify("other", split.other, TEST_OF_OTHER), mixture=split.small)
         return GroupedAcceptCertificate(own, other, split.small, split.patients)
 
     def _certify(self, sample: LabelledScores, grid: ArrayLike, delta: float) -> AcceptCertificate:
-        largest = float(np.finfo(np.float64).max)
-        thresholds = finite_array("grid", grid, low=-largest, high=largest)
+        thresholds = finite_array("grid", grid, low=-LARGEST, high=LARGEST)
         if self.cases == "first":
             sample = sample.first_of_each_patient()
-        alpha, bound = self.tolerated_error, self.largest_weight
-        steps = threshold_tests(sample, thresholds, alpha, self.test, bound)
+        steps = self._tests(sample, thresholds)
         p = np.array([step.p_value for step in steps])
         levels = sequence_levels(p, delta, self.starts)
         # a level of 0 was never reached, also where a p-value underflows to 0
@@ -222,11 +232,19 @@ class AcceptThreshold:
             tests=tuple(step for step, ok in zip(steps, reached, strict=True) if ok),
             not_reached=tuple(step for step, ok in zip(steps, reached, strict=True) if not ok),
             threshold=min(passed, default=None),
-            stricter=tuple(threshold_tests(sample, strict, alpha, self.test, bound)),
+            stricter=tuple(self._tests(sample, strict)),
             looks=self.looks,
             look=self.look,
             delta=delta,
             test=self.test,
             cases=self.cases,
             weighted=sample.weights is not None,
+            procedure=self.procedure,
+            starts=self.starts,
         )
+
+    def _tests(
+        self, sample: LabelledScores, thresholds: NDArray[np.float64]
+    ) -> list[ThresholdTest]:
+        alpha, bound = self.tolerated_error, self.largest_weight
+        return threshold_tests(sample, thresholds, alpha, self.test, self.cases, bound)

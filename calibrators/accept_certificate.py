@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from segqc_conformal.calibrators.accept_promise import accept_promise
 from segqc_conformal.calibrators.checks import finite_array
+from segqc_conformal.calibrators.fixed_sequence import lone_share
 from segqc_conformal.calibrators.looks import delta_of_look, look_in_words
 from segqc_conformal.calibrators.planning import calibration_size, smallest_calibration_size
 
@@ -57,13 +58,20 @@ class AcceptCertificate:
     delta : float or None
         What this look spent on this threshold; None: all of 1 - `confidence`.
     test, cases : str
-        P-value used, and whether the "first" case of a patient counts or the "mean" of all.
+        P-value used, and what counts: the "first" case of a patient, the "mean" of all, or whether
+        "any" is accepted.
     group : str or None
         The group of patients it is about; None: all.
     family_size : int
         Groups whose promises hold together with `confidence`; 1: each on its own.
     weighted : bool
         Whether the promise is about the population that known weights describe.
+    mixture : tuple of str
+        The groups whose mixture, in the proportions of this calibration, it is about; empty: it is
+        about one population.
+    procedure : str
+    starts : int
+        How the thresholds were tested (see `AcceptThreshold`).
 
     Notes
     -----
@@ -86,6 +94,9 @@ class AcceptCertificate:
     group: str | None = None
     family_size: int = 1
     weighted: bool = False
+    mixture: tuple[str, ...] = ()
+    procedure: str = "fixed sequence"
+    starts: int = 1
 
     @cached_property
     def patients_needed(self) -> int | None:
@@ -95,15 +106,18 @@ class AcceptCertificate:
         at the accepted share and error seen at the most promising threshold, with half a bad
         patient more than seen (zero observed errors are not zero errors) or, where fewer than 40
         patients leave that hopeless, with no more than seen; without calibration patients the
-        fewest that can ever do; None if no number would do, and for another test than the exact
-        binomial one of first cases, for which it is not computed.
+        fewest that can ever do; None if no number would do, if the grid is empty, and for betting
+        tests, for which it is not computed. With several starts, or Holm's test, no other
+        threshold is counted on to pass.
         """
         if self.threshold is not None:
             return 0
-        if not self.plain_test:
+        if self.test != "binomial":
             return None
         if self.patients == 0:
             return calibration_size(1.0, 0.0, self.tolerated_error, self._next_confidence)
+        if self.grid_is_empty:
+            return None
         steps = (*self.stricter, *self.tests, *self.not_reached)
         seen = [step for step in steps if step.accepted]
         needed = self._needed(seen, bad_more=0.5)
@@ -112,15 +126,17 @@ class AcceptCertificate:
         return needed
 
     @property
-    def plain_test(self) -> bool:
-        """Whether the exact binomial test counted one case per patient."""
-        return self.test == "binomial" and self.cases == "first"
+    def grid_is_empty(self) -> bool:
+        """Whether there was no threshold to test."""
+        return not self.tests and not self.not_reached
 
     @property
     def _next_confidence(self) -> float:
         next_look = self.look + 1 if self.looks == "many" else 1
         spent = delta_of_look(self.confidence, self.looks, next_look)
-        return 1.0 - spent / self.family_size
+        thresholds = len(self.tests) + len(self.not_reached)
+        share = lone_share(self.procedure, self.starts, thresholds)
+        return 1.0 - spent / self.family_size * share
 
     def _needed(self, seen: list[ThresholdTest], bad_more: float) -> int | None:
         counted = max(self.patients, max((step.accepted for step in seen), default=0))
@@ -181,4 +197,4 @@ class AcceptCertificate:
             name: tuple(ThresholdTest(**step) for step in fields.get(name, ()))
             for name in ("tests", "not_reached", "stricter")
         }
-        return cls(**{**fields, **steps})
+        return cls(**{**fields, **steps, "mixture": tuple(fields.get("mixture", ()))})

@@ -8,8 +8,8 @@ from segqc_conformal.errors import InputError
 __all__ = ["check_combination", "check_weights"]
 
 PROCEDURES = ("fixed sequence", "holm")
-TESTS = ("binomial", "hoeffding-bentkus", "betting")
-CASES = ("first", "mean")
+TESTS = ("binomial", "betting")
+CASES = ("first", "mean", "any")
 FAMILIES = ("each", "all")
 
 
@@ -37,21 +37,29 @@ def check_combination(procedure: str, starts: int, test: str, cases: str, family
         )
     if cases == "mean" and test == "binomial":
         raise InputError(
-            'test="betting" or "hoeffding-bentkus" with cases="mean"',
+            'test="betting" with cases="mean"',
             test,
             "several cases of a patient are not independent: no binomial test holds for them",
         )
 
 
 def check_weights(
-    sample: LabelledScores, weights_are: str | None, test: str, largest_weight: float | None
+    sample: LabelledScores,
+    weights_are: str | None,
+    test: str,
+    cases: str,
+    largest_weight: float | None,
 ) -> None:
-    """Refuse estimated weights, weighted binomial tests and weights without a bound.
+    """Refuse estimated weights, weights that a test cannot use, and weights without a bound.
 
     Raises
     ------
     InputError
     """
+    if sample.weights is None:
+        if weights_are is not None:
+            raise InputError("weights with weights_are", weights_are, "pass both or neither")
+        return
     if weights_are != "known":
         raise InputError(
             'weights_are="known" for an accept threshold with confidence',
@@ -59,13 +67,13 @@ def check_weights(
             "estimated weights carry no confidence; JointRiskThreshold and ConformalSelection "
             "take them, with approximate promises",
         )
-    if test == "binomial":
+    if test == "binomial" or cases == "any":
         raise InputError(
-            'test="betting" or "hoeffding-bentkus" with weights',
-            test,
-            "weighted patients have no binomial count",
+            'test="betting" and cases "first" or "mean" with weights',
+            f"test={test!r}, cases={cases!r}",
+            "weighted patients have no binomial count, and weights of cases are none of patients",
         )
-    largest = 0.0 if sample.weights is None else float(sample.weights.max(initial=0.0))
+    largest = float(sample.weights.max(initial=0.0))
     if largest_weight is None or not 0.0 < largest_weight or largest > largest_weight:
         raise InputError(
             f"largest_weight, a bound of all weights (the largest here is {largest:g})",

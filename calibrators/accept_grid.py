@@ -7,8 +7,9 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from segqc_conformal.calibrators.checks import check_open_unit, delta_of
+from segqc_conformal.calibrators.checks import check_open_unit, delta_of, finite_array
 from segqc_conformal.calibrators.planning import accepted_and_bad, likely_chance
+from segqc_conformal.errors import InputError
 
 __all__ = ["accept_grid", "start_chances"]
 
@@ -55,6 +56,11 @@ def accept_grid(
     ndarray of float64, shape (<= size,)
         Finite thresholds, strict to loose, in test order; empty where no score is finite.
 
+    Raises
+    ------
+    InputError
+        For NaN scores, unequal lengths, bad flags that are none, or fewer than 0 patients.
+
     Notes
     -----
     Guarantee: none by itself; fixed before calibration labels are seen, which
@@ -67,15 +73,17 @@ def accept_grid(
     (50, 0.57, 0.03)
     """
     check_open_unit(tolerated_error=tolerated_error, confidence=confidence)
-    scores = np.asarray(tuning_scores, dtype=np.float64)
+    scores = finite_array("tuning scores", tuning_scores)
+    bad = None if tuning_bad is None else _bad_flags(tuning_bad, scores)
+    if calibration_patients < 0:
+        raise InputError("0 or more calibration patients", calibration_patients, "give their count")
     if scores.size == 0 or calibration_patients == 0:
         return np.empty(0)
     wanted = start_factor * math.log(delta_of(confidence)) / math.log(1.0 - tolerated_error)
     strictest = min(wanted / calibration_patients, loosest_share)
     thresholds = _thresholds(scores, strictest, loosest_share, size)
-    if tuning_bad is None or thresholds.size == 0:
+    if bad is None or thresholds.size == 0:
         return thresholds
-    bad = np.asarray(tuning_bad, dtype=bool)
     chances = start_chances(
         scores, bad, thresholds[::STARTS], calibration_patients, tolerated_error, confidence
     )
@@ -84,6 +92,12 @@ def accept_grid(
     best = int(np.flatnonzero(chances >= NEARLY * chances.max())[0]) * STARTS
     start_share = max(strictest, float((scores >= thresholds[best]).mean()))
     return _thresholds(scores, min(start_share, loosest_share), loosest_share, size)
+
+
+def _bad_flags(tuning_bad: ArrayLike, scores: NDArray[np.float64]) -> NDArray[np.bool_]:
+    # as numbers first: a missing flag, NaN, would read as bad
+    flags = finite_array("tuning bad flags", tuning_bad, like=scores, low=0.0, high=1.0)
+    return flags > 0.0
 
 
 def _thresholds(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -41,9 +41,10 @@ class GroupedAcceptCertificate:
     -----
     Guarantee: that of each certificate for its group, each on its own or, with ``family="all"``,
     all together. A group is small if even all its patients, accepted and none bad, could not
-    certify. For "other" the promise is about the mixture of the small groups in the proportions
-    of this calibration, by `betting_p_value`, which holds for independent patients of different
-    groups too (the exact binomial test does not). A group not seen in calibration is referred.
+    certify if no other threshold passes. For "other" the promise is about the mixture of the small
+    groups in the proportions of this calibration, by `betting_p_value`, which holds for
+    independent patients of different groups too (the exact binomial test does not); with weights
+    there is no "other". A group not seen in calibration is referred.
     Nothing is ever borrowed from all patients pooled.
     """
 
@@ -96,9 +97,7 @@ class GroupedAcceptCertificate:
         """What holds for each group, one line each."""
         lines = [certificate.promise for certificate in self.own.values()]
         if self.other is not None:
-            names = ", ".join(self.small)
-            mixture = f'"other" is {names}, in the proportions of this calibration'
-            lines.append(f"{self.other.promise} ({mixture}.)")
+            lines.append(self.other.promise)
         elif self.small:
             lines.append(f"Too few patients for a threshold, so referred: {', '.join(self.small)}.")
         return "\n".join([*lines, "A group that calibration did not see is referred."])
@@ -135,7 +134,13 @@ class GroupSplit:
 
 
 def split_groups(
-    sample: LabelledScores, groups: ArrayLike, tolerated_error: float, delta: float, test: str
+    sample: LabelledScores,
+    groups: ArrayLike,
+    tolerated_error: float,
+    lone_delta: Callable[[str], float],
+    test: str,
+    *,
+    together: bool = False,
 ) -> GroupSplit:
     """Split calibration cases by group; which groups are small depends on counts alone.
 
@@ -143,10 +148,15 @@ def split_groups(
     ----------
     sample : LabelledScores
     groups : array_like, shape (cases,)
-        Group of each case, read as text; a missing group is refused.
-    tolerated_error, delta : float
-    test : {"binomial", "hoeffding-bentkus", "betting"}
-        With alpha and delta it decides how many patients a threshold needs at the least.
+        Group of each case, read as text; a missing group is refused, and weights where small
+        groups would be pooled.
+    tolerated_error : float
+    lone_delta : callable
+        Of the name of a group: the level left for one threshold if no other passes.
+    test : {"binomial", "betting"}
+        With alpha and that level it decides how many patients a threshold needs at the least.
+    together : bool
+        Whether the promises, "other" among them, share that level equally.
 
     Notes
     -----
@@ -155,34 +165,56 @@ def split_groups(
     Examples
     --------
     >>> sample = LabelledScores(np.ones(60), np.zeros(60, bool), np.arange(60), None)
-    >>> split = split_groups(sample, ["A"] * 30 + ["B"] * 15 + ["C"] * 15, 0.1, 0.1,
+    >>> split = split_groups(sample, ["A"] * 30 + ["B"] * 15 + ["C"] * 15, 0.1, lambda name: 0.1,
     ...                      "binomial")
     >>> list(split.own), split.small, split.other.patient_count
     (['A'], ('B', 'C'), 30)
     """
-    codes, names = _coded(groups, sample.scores.size)
+    codes, names = _calibration_codes(groups, sample.scores.size)
+    # sorted, so that a certificate reads the same after a round trip through JSON
+    parts = {names[i]: sample.rows(codes == i) for i in np.argsort(names)}
+    patients = {name: part.patient_count for name, part in parts.items()}
+
+    smallest = {name: _smallest_p(patients[name], tolerated_error, test) for name in parts}
+    level = {name: lone_delta(name) for name in parts}
+    # the fewer promises share delta, the more groups can have one: the first number that suffices
+    for promises in range(1, max(len(parts), 1) + 1):
+        own = {name: parts[name] for name in parts if smallest[name] <= level[name] / promises}
+        if not together or len(own) + (len(own) < len(parts)) <= promises:
+            break
+    small = tuple(name for name in parts if name not in own)
+    other = sample.rows(np.isin(codes, [names.index(name) for name in small]))
+    best = _smallest_p(other.patient_count, tolerated_error, TEST_OF_OTHER)
+    if best > lone_delta("other") / promises:
+        return GroupSplit(own, None, small, patients)
+    _refuse_weights(sample, small)
+    return GroupSplit(own, other, small, patients)
+
+
+def _smallest_p(patients: int, tolerated_error: float, test: str) -> float:
+    good = LabelledScores(np.zeros(patients), np.zeros(patients, bool), np.arange(patients))
+    return threshold_tests(good, np.zeros(1), tolerated_error, test)[0].p_value
+
+
+def _calibration_codes(groups: ArrayLike, cases: int) -> tuple[NDArray[np.intp], list[str]]:
+    codes, names = _coded(groups, cases)
     if (codes < 0).any():
         row = int(np.flatnonzero(codes < 0)[0])
         raise InputError("a group for each case", f"none in row {row}", "name the group, or drop")
-
     if "other" in names:
         raise InputError(
             "groups with names of their own", 'a group named "other"', "it names the small groups"
         )
+    return codes, names
 
-    def enough(patients: int, test: str) -> bool:
-        good = LabelledScores(np.zeros(patients), np.zeros(patients, bool), np.arange(patients))
-        return threshold_tests(good, np.zeros(1), tolerated_error, test)[0].p_value <= delta
 
-    # sorted, so that a certificate reads the same after a round trip through JSON
-    parts = {names[i]: sample.rows(codes == i) for i in np.argsort(names)}
-    patients = {name: part.patient_count for name, part in parts.items()}
-    own = {name: part for name, part in parts.items() if enough(patients[name], test)}
-    small = tuple(name for name in parts if name not in own)
-    other = sample.rows(np.isin(codes, [names.index(name) for name in small]))
-    return GroupSplit(
-        own, other if enough(other.patient_count, TEST_OF_OTHER) else None, small, patients
-    )
+def _refuse_weights(sample: LabelledScores, small: tuple[str, ...]) -> None:
+    if sample.weights is not None:
+        raise InputError(
+            "no weights where small groups would be pooled",
+            f"weights, and too few patients for a threshold of their own in {', '.join(small)}",
+            "leave these groups out: their cases are then referred",
+        )
 
 
 def _coded(groups: ArrayLike, cases: int) -> tuple[NDArray[np.intp], list[str]]:

@@ -37,40 +37,47 @@ def accept_promise(certificate: AcceptCertificate) -> str:
     others = certificate.family_size - 1
     groups = "1 other group" if others == 1 else f"{others} other groups"
     together = f" (together with the promises of {groups})" if others else ""
-    population = (
-        "the population that the weights describe"
-        if certificate.weighted
-        else "the same population"
-    )
     looks = f" {certificate.spent}" if certificate.looks == "many" else ""
     return (
         f"With {percent(certificate.confidence)} confidence in this calibration of {patients} "
-        f"patients{together}, {_claim(certificate)}, among new patients of {population}. A single "
-        f"batch may hold more.{looks}"
+        f"patients{together}, {_claim(certificate)}, among new patients of "
+        f"{_population(certificate)}. A single batch may hold more.{looks}"
     )
 
 
 def _claim(certificate: AcceptCertificate) -> str:
-    who = (
-        "patients"
-        if certificate.cases == "first"
-        else "cases, each counting 1 / (number of cases of its patient),"
-    )
+    error, bad = percent(certificate.tolerated_error), f"Dice <= {certificate.dice_threshold:g}"
     group = "" if certificate.group is None else f" of group {certificate.group}"
-    return (
-        f"at most {percent(certificate.tolerated_error)} of accepted {who}{group} have Dice <= "
-        f"{certificate.dice_threshold:g}"
-    )
+    if certificate.mixture:
+        names = ", ".join(certificate.mixture)
+        group = f" of the mixture of {names} in the proportions of this calibration"
+    if certificate.cases == "any":
+        return f"at most {error} of patients{group} with any accepted case have one with {bad}"
+    if certificate.cases == "mean":
+        inside = " in these groups" if certificate.mixture else " in the group" if group else ""
+        weight = f"each counting 1 / (number of cases of its patient{inside})"
+        return f"at most {error} of accepted cases{group}, {weight}, have {bad}"
+    return f"at most {error} of accepted patients{group} have {bad}"
+
+
+def _population(certificate: AcceptCertificate) -> str:
+    if certificate.mixture:
+        return "that mixture; none of its groups alone is promised anything"
+    if certificate.weighted:
+        return "the population that the weights describe"
+    return "the same population"
 
 
 def _outlook(certificate: AcceptCertificate) -> str:
-    needed = certificate.patients_needed
-    if not certificate.plain_test:
+    needed, counted = certificate.patients_needed, certificate.test == "binomial"
+    if certificate.patients == 0 and counted:
+        return f"at least {needed} calibration patients are needed"
+    if certificate.grid_is_empty:
+        return "the grid holds no threshold, so nothing was tested"
+    if not counted:
         return "how many patients it takes is not computed for this test"
     if needed is None:
         return "more patients alone are not expected to change that"
-    if certificate.patients == 0:
-        return f"at least {needed} calibration patients are needed"
     kind = (
         "fresh calibration patients"
         if certificate.looks == "one"

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from segqc_conformal.calibrators.checks import finite_array
+from segqc_conformal.calibrators.checks import LARGEST, positive_weights
 from segqc_conformal.calibrators.labelled_scores import LabelledScores
 from segqc_conformal.errors import InputError
 
-__all__ = ["BadCases", "bad_cases"]
+__all__ = ["BadCases", "at_most_largest", "bad_cases"]
 
 POPULATIONS = {
     None: "of the same population",
@@ -31,9 +33,10 @@ class BadCases:
     patients : int
         Calibration patients counted, good ones included.
     scores : tuple of float
-        Of the bad ones, highest first.
+        Of the bad ones with a predicted structure, highest first: an empty prediction is never
+        accepted, so its score of -inf decides nothing.
     weights : tuple of float or None
-        Of the bad ones; None: unweighted.
+        Of the same; None: unweighted.
     total_weight : float or None
         Of all calibration patients.
     weights_are : {"known", "estimated"} or None
@@ -62,7 +65,7 @@ class BadCases:
         Raises
         ------
         InputError
-            If they are missing, not wanted, negative or of another length.
+            If they are missing, not wanted, not positive or of another length.
         """
         if (weights is None) != (self.weights is None):
             raise InputError(
@@ -70,10 +73,26 @@ class BadCases:
                 "none" if weights is None else "weights",
                 "give both or neither",
             )
-        if weights is None:
-            return None
-        largest = float(np.finfo(np.float64).max)
-        return finite_array("weights", weights, like=scores, low=0.0, high=largest)
+        return None if weights is None else positive_weights(weights, scores)
+
+    def who_is_always_referred(self, level: float) -> str | None:
+        """Say who cannot be accepted at `level`, whatever the scores; None: nobody.
+
+        A new case counts itself as bad, and so needs ``1 <= level (patients + 1)``, or a weight
+        of at most ``level`` of all weight with its own.
+        """
+        if self.weights is None:
+            needed = math.ceil(1 / Fraction(str(float(level)))) - 1
+            if self.patients >= needed:
+                return None
+            return (
+                f"Nobody can be accepted, so every case is referred: at least {needed} calibration "
+                f"patients are needed, here {self.patients} calibrate."
+            )
+        largest = level * float(self.total_weight or 0.0) / (1.0 - level)
+        if largest == 0.0:
+            return "Nobody can be accepted without calibration patients: every case is referred."
+        return f"A case of weight above {largest:.4g} is always referred."
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> BadCases:
@@ -118,11 +137,21 @@ def bad_cases(sample: LabelledScores, weights_are: str | None) -> BadCases:
             weights_are,
             "say where the weights come from",
         )
-    # A score of -inf lies below every other, so that it can never count against one.
     bad = np.flatnonzero(sample.bad & (sample.scores > -np.inf))
     order = bad[np.argsort(-sample.scores[bad], kind="stable")]
-    scores = tuple(sample.scores[order].tolist())
+    scores = tuple(at_most_largest(sample.scores[order]).tolist())
     if sample.weights is None:
         return BadCases(sample.patient_count, scores)
     weights, total = tuple(sample.weights[order].tolist()), float(sample.weights.sum())
     return BadCases(sample.patient_count, scores, weights, total, weights_are)
+
+
+def at_most_largest(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return scores with the largest finite number in place of +inf, which JSON cannot hold.
+
+    Examples
+    --------
+    >>> at_most_largest(np.array([0.5, np.inf])).tolist()
+    [0.5, 1.7976931348623157e+308]
+    """
+    return np.minimum(scores, LARGEST)

@@ -10,7 +10,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from segqc_conformal.errors import InputError
 
-__all__ = ["check_open_unit", "delta_of", "finite_array", "first_row_of_each_patient", "percent"]
+__all__ = [
+    "LARGEST",
+    "check_open_unit",
+    "delta_of",
+    "finite_array",
+    "first_row_of_each_patient",
+    "numbered_patients",
+    "percent",
+    "positive_weights",
+]
+
+LARGEST = float(np.finfo(np.float64).max)
 
 
 def check_open_unit(**settings: float | None) -> None:
@@ -49,32 +60,74 @@ def finite_array(
     low: float = -np.inf,
     high: float = np.inf,
 ) -> NDArray[np.float64]:
-    """Return `values` as float64, refused unless 1-D, as long as `like`, and in [low, high]."""
+    """Return `values` as float64, refused unless 1-D, as long as `like`, and in [low, high].
+
+    NaN is refused; infinity is not unless the bounds say so: -`LARGEST` and `LARGEST` do.
+    """
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 1 or (like is not None and array.shape != like.shape):
         wanted = "a 1-D array" if like is None else f"shape {like.shape}"
         raise InputError(f"{name} of {wanted}", f"shape {array.shape}", "pass one value per case")
-    outside = ~((array >= low) & (array <= high)) | np.isnan(array)
-    if outside.any():
-        row = int(np.flatnonzero(outside)[0])
-        raise InputError(
-            f"{name} in [{low:g}, {high:g}]",
-            f"{array[row]} in row {row}",
-            "drop or repair the case",
-        )
+    finite = (low, high) == (-LARGEST, LARGEST)
+    wanted = f"finite values in {name}" if finite else f"{name} in [{low:g}, {high:g}]"
+    _refuse(wanted, array, ~((array >= low) & (array <= high)))  # NaN is in no interval
     return array
 
 
-def first_row_of_each_patient(patients: ArrayLike | None, rows: int) -> NDArray[np.intp]:
-    """Return the rows that count: the first of each patient, all where `patients` is None."""
+def positive_weights(weights: ArrayLike, like: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the weights of cases as float64, refused unless positive, finite, one per case.
+
+    Examples
+    --------
+    >>> positive_weights([2, 0.5], np.zeros(2)).tolist()
+    [2.0, 0.5]
+    """
+    array = finite_array("weights", weights, like=like)
+    _refuse("weights above 0 and finite", array, ~((array > 0.0) & (array <= LARGEST)))
+    return array
+
+
+def _refuse(expected: str, array: NDArray[np.float64], wrong: NDArray[np.bool_]) -> None:
+    if wrong.any():
+        row = int(np.flatnonzero(wrong)[0])
+        raise InputError(expected, f"{array[row]} in row {row}", "drop or repair the case")
+
+
+def numbered_patients(patients: ArrayLike | None, rows: int) -> NDArray[np.intp]:
+    """Return the patients numbered 0, 1, ... as they first appear; None: each row is its own.
+
+    Ids are read as text before they are told apart: 1 and "1" are one patient.
+
+    Examples
+    --------
+    >>> numbered_patients(["q", "p", "q"], 3).tolist()
+    [0, 1, 0]
+    """
     if patients is None:
         return np.arange(rows)
-    ids = np.asarray(patients)
+    whole = isinstance(patients, np.ndarray) and patients.dtype.kind in "iu"
+    # an array of text would hide a missing id as "nan"
+    ids = np.asarray(patients, dtype=None if whole else object)
     if ids.shape != (rows,):
         raise InputError(f"patients of shape ({rows},)", ids.shape, "pass one patient id per case")
     missing = np.flatnonzero(pd.isna(ids))
     if missing.size:
         raise InputError(
-            "a patient for each case", f"none in row {missing[0]}", "name the patient, or drop it"
+            "a patient for each case",
+            f"{ids[missing[0]]} in row {missing[0]}",
+            "name the patient: two cases without a name may be of one",
         )
-    return np.sort(np.unique(ids, return_index=True)[1])
+    texts = ids if whole else np.array([str(name) for name in ids], dtype=object)
+    return np.asarray(pd.factorize(texts)[0])
+
+
+def first_row_of_each_patient(patients: ArrayLike | None, rows: int) -> NDArray[np.intp]:
+    """Return the rows that count: the first of each patient, all where `patients` is None.
+
+    Examples
+    --------
+    >>> first_row_of_each_patient(["q", "p", "q"], 3).tolist()
+    [0, 1]
+    """
+    numbers = numbered_patients(patients, rows)
+    return np.unique(numbers, return_index=True)[1]

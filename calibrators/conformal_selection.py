@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from segqc_conformal.calibrators.bad_cases import BadCases, bad_cases
+from segqc_conformal.calibrators.bad_cases import BadCases, at_most_largest, bad_cases
 from segqc_conformal.calibrators.checks import (
     check_open_unit,
     finite_array,
@@ -59,8 +59,8 @@ class SelectionCertificate:
         weights : array_like of float, shape (cases,), optional
             In the unit of the calibration weights; required where those were given.
         patients : array_like, shape (cases,), optional
-            Patient of each case: the first row of each is judged, the others are not accepted.
-            None: every row is its own patient.
+            Patient of each case: the first row of each is judged, the others are referred and
+            count nowhere. None: every row is its own patient.
 
         Returns
         -------
@@ -70,7 +70,7 @@ class SelectionCertificate:
         -----
         Guarantee: see `promise`.
         """
-        scores = finite_array("accept score", accept_score)
+        scores = at_most_largest(finite_array("accept score", accept_score))
         own = self.calibration.checked_weights(weights, scores)
         rows = first_row_of_each_patient(patients, scores.size)
         accepted = np.zeros(scores.size, dtype=bool)
@@ -88,19 +88,21 @@ class SelectionCertificate:
             return weighted_selection(bad, bad_weights, total, scores, own, self.tolerated_error)
         # bad calibration patients at or above each score: ties count against it
         above = np.searchsorted(-bad, -scores, side="right")
-        ranks = np.where(np.isfinite(scores), 1 + above, patients + 1)
+        ranks = np.where(scores > -np.inf, 1 + above, patients + 1)
         return benjamini_hochberg(ranks, patients + 1, self.tolerated_error)
 
     @property
     def promise(self) -> str:
         """What holds, in words for a person."""
         found = self.calibration
+        referred = found.who_is_always_referred(self.tolerated_error)
         return (
             f"In a batch of new patients {found.population}, one case each, on average over "
             f"calibrations of {found.patients} patients and over batches, at most "
-            f"{percent(self.tolerated_error)} of the accepted cases have Dice <= {self.dice_threshold:g}. This batch may hold "
-            "more, as about half of all batches can; nothing is promised case by case."
-        )
+            f"{percent(self.tolerated_error)} of the accepted cases have Dice <= "
+            f"{self.dice_threshold:g}. This batch may hold more, as about half of all batches can; "
+            "nothing is promised case by case."
+        ) + (f" {referred}" if referred else "")
 
     def to_json(self) -> str:
         """Return the certificate as JSON."""
@@ -183,7 +185,7 @@ class ConformalSelection:
         Raises
         ------
         InputError
-            For NaN or out-of-range values and unequal lengths.
+            For NaN or out-of-range values, unequal lengths and missing patients.
         """
         sample = labelled_scores(accept_score, dice, self.dice_threshold, patients, weights)
         calibration = bad_cases(sample.first_of_each_patient(), weights_are)
@@ -221,8 +223,6 @@ def benjamini_hochberg(ranks: NDArray[np.int64], out_of: int, level: float) -> N
     # Python's integers: a level of many digits would overflow numpy's, silently.
     wide, by = q.numerator * out_of, ranks.size * q.denominator
     allowed = [number * wide // by for number in range(1, ranks.size + 1)]
-    passed = np.flatnonzero(
-        [rank <= most for rank, most in zip(ordered.tolist(), allowed, strict=True)]
-    )
+    passed = np.flatnonzero(ordered <= np.array(allowed, dtype=np.int64))
     limit = ordered[passed[-1]] if passed.size else 0
     return np.asarray(ranks <= limit)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["holm", "sequence_levels", "start_positions"]
+__all__ = ["holm", "lone_share", "sequence_levels", "start_positions"]
 
 
 def start_positions(starts: int, thresholds: int) -> list[int]:
@@ -37,7 +37,7 @@ def sequence_levels(
     Returns
     -------
     ndarray of float64, shape (thresholds,)
-        A threshold passes if its p-value is <= its level; 0: not tested.
+        A threshold passes if its level is > 0 and its p-value <= its level; 0: not tested.
 
     Notes
     -----
@@ -92,3 +92,29 @@ def holm(p_values: NDArray[np.float64], delta: float) -> NDArray[np.bool_]:
     passed = np.empty(p_values.size, dtype=bool)
     passed[order] = np.logical_and.accumulate(p_values[order] <= levels)
     return passed
+
+
+def lone_share(procedure: str, starts: int, thresholds: int) -> float:
+    """Return the share of delta that is left for one threshold if no other passes.
+
+    Parameters
+    ----------
+    procedure : {"fixed sequence", "holm"}
+    starts : int
+        Of a fixed sequence.
+    thresholds : int
+
+    Notes
+    -----
+    Guarantee: none by itself. In a fixed sequence it is the share of a start: thresholds in
+    between are tested only after others passed.
+
+    Examples
+    --------
+    >>> lone_share("fixed sequence", 1, 50), lone_share("fixed sequence", 4, 50)
+    (1.0, 0.25)
+    >>> lone_share("holm", 1, 50)
+    0.02
+    """
+    parts = thresholds if procedure == "holm" else len(start_positions(starts, thresholds))
+    return 1.0 / max(parts, 1)

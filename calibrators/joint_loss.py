@@ -5,9 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from segqc_conformal.calibrators.p_values import betting_p_value, hoeffding_bentkus_p_value
-
-__all__ = ["joint_losses", "joint_p_values"]
+__all__ = ["joint_losses", "patient_losses"]
 
 
 def joint_losses(
@@ -39,7 +37,8 @@ def joint_losses(
     Notes
     -----
     Guarantee: the expectation is <= alpha if and only if P(bad given score >= t) <= alpha for a
-    patient of the new population drawn at random and then one of their cases drawn at random.
+    case drawn at random from a patient drawn at random: of accepted cases, each counting
+    1 / (number of cases of its patient), at most alpha are bad.
     Source: `Learn then Test`, Ann. Appl. Stat. 19 (2025), on ratios of expectations.
 
     Examples
@@ -58,28 +57,36 @@ def joint_losses(
     return np.clip(losses + tolerated_error, 0.0, 1.0)
 
 
-def joint_p_values(
-    losses: NDArray[np.float64], tolerated_error: float, test: str
+def patient_losses(
+    best: NDArray[np.float64],
+    best_bad: NDArray[np.float64],
+    thresholds: NDArray[np.float64],
+    tolerated_error: float,
 ) -> NDArray[np.float64]:
-    """Return the p-values of "the mean joint loss is at least alpha", one per threshold.
+    """Return ``1{best >= t} (1{best bad >= t} - alpha) + alpha`` of each patient as a whole.
 
     Parameters
     ----------
-    losses : ndarray of float64, shape (patients, thresholds)
+    best, best_bad : ndarray of float64, shape (patients,)
+        Largest score of the patient's cases, and of the bad ones (-inf: none).
+    thresholds : ndarray of float64, shape (thresholds,)
     tolerated_error : float
-    test : {"hoeffding-bentkus", "betting"}
+        alpha in (0, 1).
+
+    Returns
+    -------
+    ndarray of float64, shape (patients, thresholds)
+        0 for an accepted patient without an accepted bad case, 1 with one, else alpha.
 
     Notes
     -----
-    Guarantee: those of `hoeffding_bentkus_p_value` and `betting_p_value`.
+    Guarantee: the expectation is <= alpha if and only if, of the patients with an accepted case, at
+    most alpha have an accepted bad one.
 
     Examples
     --------
-    >>> joint_p_values(np.zeros((44, 1)), 0.1, "hoeffding-bentkus").round(3).tolist()
-    [0.01]
+    >>> patient_losses(np.array([.9, .8, .1]), np.array([.7, .8, .1]), np.array([.75]), 0.1).ravel()
+    array([0. , 1. , 0.1])
     """
-    if test == "betting":
-        return betting_p_value(losses, tolerated_error)
-    if losses.shape[0] == 0:
-        return np.ones(losses.shape[1])
-    return hoeffding_bentkus_p_value(losses.mean(axis=0), losses.shape[0], tolerated_error)
+    accepted, wrong = best[:, None] >= thresholds, best_bad[:, None] >= thresholds
+    return np.asarray(np.where(accepted, wrong.astype(np.float64), tolerated_error))

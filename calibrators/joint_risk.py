@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from segqc_conformal.calibrators.bad_cases import BadCases, bad_cases
-from segqc_conformal.calibrators.checks import check_open_unit, finite_array
+from segqc_conformal.calibrators.bad_cases import BadCases, at_most_largest, bad_cases
+from segqc_conformal.calibrators.checks import LARGEST, check_open_unit, finite_array
 from segqc_conformal.calibrators.labelled_scores import labelled_scores
 
 __all__ = ["JointRiskCertificate", "JointRiskThreshold"]
@@ -42,9 +42,10 @@ class JointRiskCertificate:
 
     @property
     def threshold(self) -> float | None:
-        """Accept where the accept score is above this; None: nothing, or it depends on weights.
+        """Accept where the accept score is >= this; None: nothing, or it depends on weights.
 
-        -inf: every case with a predicted structure is accepted.
+        The next number above the score of the last bad patient who must not be released; the
+        lowest finite number where every case with a predicted structure is accepted.
         """
         found = self.calibration
         if found.weights is not None:
@@ -52,7 +53,8 @@ class JointRiskCertificate:
         allowed = int(Fraction(str(float(self.tolerated_releases))) * (found.patients + 1)) - 1
         if allowed < 0:
             return None
-        return found.scores[allowed] if allowed < len(found.scores) else -np.inf
+        limit = float(_next_above(found.scores)[min(allowed, len(found.scores))])
+        return limit if limit <= LARGEST else None
 
     def accept(
         self, accept_score: ArrayLike, weights: ArrayLike | None = None
@@ -74,11 +76,11 @@ class JointRiskCertificate:
         -----
         Guarantee: see `promise`.
         """
-        scores = finite_array("accept score", accept_score)
+        scores = at_most_largest(finite_array("accept score", accept_score))
         own = self.calibration.checked_weights(weights, scores)
         if own is not None:
-            return np.asarray(scores > self._weighted_limits(own))
-        return np.asarray(scores > (np.inf if self.threshold is None else self.threshold))
+            return np.asarray(scores >= self._weighted_limits(own))
+        return np.asarray(scores >= (np.inf if self.threshold is None else self.threshold))
 
     def _weighted_limits(self, own: NDArray[np.float64]) -> NDArray[np.float64]:
         total = float(self.calibration.total_weight or 0.0)
@@ -86,19 +88,20 @@ class JointRiskCertificate:
         allowed = self.tolerated_releases * (total + own) - own
         released = np.cumsum(np.asarray(self.calibration.weights, dtype=np.float64))
         first_over = np.searchsorted(released, allowed + ROUNDING * total, side="right")
-        limits = np.append(self.calibration.scores, -np.inf)[first_over]
-        return np.where(allowed < 0.0, np.inf, limits)
+        limits = _next_above(self.calibration.scores)[first_over]
+        return np.where(allowed < -ROUNDING * total, np.inf, limits)
 
     @property
     def promise(self) -> str:
         """What holds, in words for a person."""
         found = self.calibration
+        referred = found.who_is_always_referred(self.tolerated_releases)
         return (
             f"At most {100 * self.tolerated_releases:g} bad releases (accepted with Dice <= "
             f"{self.dice_threshold:g}) per 100 cases in all, accepted and referred together, on "
             f"average over calibrations of {found.patients} patients and over new patients "
             f"{found.population}. The share of bad cases among the accepted may be larger."
-        )
+        ) + (f" {referred}" if referred else "")
 
     def to_json(self) -> str:
         """Return the certificate as JSON."""
@@ -183,8 +186,14 @@ class JointRiskThreshold:
         Raises
         ------
         InputError
-            For NaN or out-of-range values and unequal lengths.
+            For NaN or out-of-range values, unequal lengths and missing patients.
         """
         sample = labelled_scores(accept_score, dice, self.dice_threshold, patients, weights)
         calibration = bad_cases(sample.first_of_each_patient(), weights_are)
         return JointRiskCertificate(self.dice_threshold, self.tolerated_releases, calibration)
+
+
+def _next_above(scores: tuple[float, ...]) -> NDArray[np.float64]:
+    # after the last bad patient nobody is left to hold back but empty predictions, at -inf
+    with np.errstate(over="ignore"):
+        return np.asarray(np.nextafter(np.append(scores, -np.inf), np.inf))

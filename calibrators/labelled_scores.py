@@ -7,8 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from segqc_conformal.calibrators.checks import finite_array, first_row_of_each_patient
-from segqc_conformal.errors import InputError
+from segqc_conformal.calibrators.checks import (
+    finite_array,
+    numbered_patients,
+    positive_weights,
+)
 
 __all__ = ["LabelledScores", "labelled_scores"]
 
@@ -48,7 +51,7 @@ class LabelledScores:
 
     def first_of_each_patient(self) -> LabelledScores:
         """Return the first row of each patient."""
-        return self.rows(first_row_of_each_patient(self.patients, self.patients.size))
+        return self.rows(np.sort(np.unique(self.patients, return_index=True)[1]))
 
 
 def labelled_scores(
@@ -68,12 +71,12 @@ def labelled_scores(
     patients : array_like, shape (cases,), or None
         None: every row is its own patient.
     weights : array_like of float, shape (cases,), optional
-        >= 0 and finite.
+        > 0 and finite.
 
     Raises
     ------
     InputError
-        For NaN, out-of-range values and unequal lengths.
+        For NaN, out-of-range values, unequal lengths and missing patients.
 
     Notes
     -----
@@ -87,12 +90,6 @@ def labelled_scores(
     """
     values = finite_array("dice", dice, low=0.0, high=1.0)
     scores = finite_array("accept score", score, like=values)
-    ids = np.arange(values.size) if patients is None else np.asarray(patients)
-    if ids.shape != values.shape:
-        raise InputError(f"patients of shape {values.shape}", ids.shape, "pass one id per case")
-    codes = np.unique(ids, return_inverse=True)[1].reshape(-1)
-    checked = None
-    if weights is not None:
-        largest = float(np.finfo(np.float64).max)
-        checked = finite_array("weights", weights, like=values, low=0.0, high=largest)
-    return LabelledScores(scores, values <= dice_threshold, codes, checked)
+    checked = None if weights is None else positive_weights(weights, values)
+    numbers = numbered_patients(patients, values.size)
+    return LabelledScores(scores, values <= dice_threshold, numbers, checked)

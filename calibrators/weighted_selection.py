@@ -58,7 +58,7 @@ def weighted_selection(
     with np.errstate(invalid="ignore", divide="ignore"):
         p_values = (above + own) / (total_weight + own)
     # no set is larger than the batch, so only p-values up to q can be in one
-    able = np.flatnonzero((p_values <= level * (1.0 + ROUNDING)) & np.isfinite(ranked))
+    able = np.flatnonzero((p_values <= level * (1.0 + ROUNDING)) & (ranked > -np.inf))
     sizes = np.zeros(m, dtype=np.int64)
     sizes[able] = _selection_sizes(able, above, ranked, own, total_weight, level)
     first = (sizes > 0) & (p_values <= level * sizes / max(m, 1) * (1.0 + ROUNDING))
@@ -90,6 +90,6 @@ def _selection_sizes(
         position = np.where(place < j, place + 2, place + 1)
         weight = above + np.where(place >= from_place[j], own[j], 0.0)
         limit = level * position * (total_weight + own[j]) / m * (1.0 + ROUNDING)
-        passed = (weight <= limit) & (place != j) & np.isfinite(ranked)
+        passed = (weight <= limit) & (place != j) & (ranked > -np.inf)
         sizes.append(np.where(passed, position, 1).max(axis=1))
     return np.concatenate([np.empty(0, dtype=np.int64), *sizes])

@@ -205,7 +205,13 @@ def clustered(patients: int, rng: np.random.Generator) -> tuple[NDArray[np.float
 
 
 @pytest.mark.parametrize(
-    "settings", [{"cases": "first"}, {"cases": "mean", "test": "hoeffding-bentkus"}]
+    "settings",
+    [
+        {"cases": "first"},
+        {"cases": "any"},
+        {"cases": "any", "test": "betting"},
+        {"cases": "mean", "test": "betting"},
+    ],
 )
 def test_patients_are_the_unit_and_pooling_their_cases_is_caught(settings: dict[str, str]) -> None:
     rng, draws = np.random.default_rng(8), 400
@@ -220,11 +226,10 @@ def test_patients_are_the_unit_and_pooling_their_cases_is_caught(settings: dict[
     assert pooled / draws > 0.25  # the twin: cases counted as patients
 
 
-@pytest.mark.parametrize("test", ["hoeffding-bentkus", "betting"])
-def test_known_weights_keep_the_promise_in_the_shifted_population(test: str) -> None:
+def test_known_weights_keep_the_promise_in_the_shifted_population() -> None:
     """New patients hold 80 % of a hard kind, calibration 50 %; the new error is exactly .1."""
     rng, draws = np.random.default_rng(9), 400
-    weighted = AcceptThreshold(test=test, largest_weight=3.2)
+    weighted = AcceptThreshold(test="betting", largest_weight=3.2)
     honest = unweighted = 0
     for _ in range(draws):
         hard = rng.random(400) < 0.5
@@ -237,13 +242,12 @@ def test_known_weights_keep_the_promise_in_the_shifted_population(test: str) -> 
     assert unweighted / draws > 0.4  # the twin: the shift forgotten
 
 
-@pytest.mark.parametrize("test", ["hoeffding-bentkus", "betting"])
-def test_known_weights_certify_where_the_new_population_is_good(test: str) -> None:
+def test_known_weights_certify_where_the_new_population_is_good() -> None:
     rng = np.random.default_rng(10)
     hard = rng.random(600) < 0.5
     dice = np.where(rng.random(600) < np.where(hard, 0.3, 0.01), 0.5, 0.9)
     weights = np.where(hard, 0.1, 1.9)
-    settings = AcceptThreshold(test=test, largest_weight=1.9)
+    settings = AcceptThreshold(test="betting", largest_weight=1.9)
     found = settings.calibrate(np.ones(600), dice, [0.0], weights=weights, weights_are="known")
     assert found.threshold == 0.0
     assert "the population that the weights describe" in found.promise
@@ -255,10 +259,15 @@ def test_combinations_without_a_theorem_are_refused_by_name() -> None:
         AcceptThreshold(cases="mean")
     with pytest.raises(InputError, match="Holm tests every threshold"):
         AcceptThreshold(procedure="holm", starts=2)
+    with pytest.raises(InputError, match="hoeffding-bentkus"):
+        AcceptThreshold(test="hoeffding-bentkus")
     arrays = ([0.5], [0.9], [0.1])
+    with pytest.raises(InputError, match="weights with weights_are"):
+        AcceptThreshold().calibrate(*arrays, weights_are="known")
     for settings, weights_are, said in (
         (AcceptThreshold(test="betting", largest_weight=2.0), "estimated", "carry no confidence"),
         (AcceptThreshold(largest_weight=2.0), "known", "no binomial count"),
+        (AcceptThreshold(test="betting", cases="any"), "known", "weights of cases are none"),
         (AcceptThreshold(test="betting"), "known", "a bound of all weights"),
         (AcceptThreshold(test="betting", largest_weight=0.5), "known", "a bound of all weights"),
     ):
@@ -266,3 +275,104 @@ def test_combinations_without_a_theorem_are_refused_by_name() -> None:
             settings.calibrate(*arrays, weights=[1.0], weights_are=weights_are)
     with pytest.raises(InputError, match="one grid where there are no groups"):
         AcceptThreshold().calibrate([0.5], [0.9], {"A": [0.1]})  # type: ignore[call-overload]
+
+
+def test_nan_zero_and_infinite_weights_and_infinite_thresholds_are_refused() -> None:
+    settings = AcceptThreshold(test="betting", largest_weight=2.0)
+    for weight in (0.0, -1.0, np.inf, np.nan):
+        with pytest.raises(InputError, match="weights"):
+            settings.calibrate([0.5], [0.9], [0.1], weights=[weight], weights_are="known")
+    for threshold in (-np.inf, np.inf):
+        with pytest.raises(InputError, match="finite values in grid"):
+            AcceptThreshold().calibrate([0.5], [0.9], [threshold])
+
+
+def test_a_missing_patient_is_refused_by_name() -> None:
+    for missing in (None, float("nan"), np.datetime64("NaT")):
+        with pytest.raises(InputError, match=r"a patient for each case.* in row 1"):
+            AcceptThreshold().calibrate([0.5, 0.5], [0.9, 0.9], [0.1], patients=["p", missing])
+
+
+def test_a_number_and_its_text_are_one_patient() -> None:
+    found = AcceptThreshold().calibrate([1, 1, 1], [0.9] * 3, [0.1], patients=[1, "1", "2"])
+    assert found.patients == 2
+
+
+def test_a_threshold_behind_a_failure_is_not_certified_where_its_p_value_underflows() -> None:
+    score, dice = np.r_[np.full(10, 1.0), np.zeros(20_000)], np.r_[np.full(10, 0.5)]
+    found = AcceptThreshold().calibrate(score, np.r_[dice, np.full(20_000, 0.9)], [0.5, 0.0])
+    assert found.not_reached[0].p_value == 0.0
+    assert found.threshold is None
+
+
+def test_a_score_of_plus_infinity_is_accepted_and_one_of_minus_infinity_is_not() -> None:
+    score = np.r_[np.inf, -np.inf, np.ones(60)]
+    found = AcceptThreshold().calibrate(score, np.full(62, 0.9), [0.5])
+    assert found.tests[0].accepted == 61
+    assert found.accept([np.inf, -np.inf]).tolist() == [True, False]
+    assert AcceptCertificate.from_json(found.to_json()) == found
+
+
+def test_the_number_of_patients_needed_counts_on_no_other_start_and_no_other_threshold() -> None:
+    score, dice = np.linspace(0, 1, 40), np.full(40, 0.9)
+    grid = [0.9, 0.8]
+    needed = {}
+    for name, settings in (
+        ("one", AcceptThreshold()),
+        ("starts", AcceptThreshold(starts=2)),
+        ("holm", AcceptThreshold(procedure="holm")),
+    ):
+        found = settings.calibrate(score, dice, grid)
+        assert AcceptCertificate.from_json(found.to_json()) == found
+        needed[name] = found.patients_needed
+    assert needed["one"] is not None
+    assert needed["starts"] == needed["holm"]
+    assert needed["starts"] is not None
+    assert needed["starts"] > needed["one"]
+
+
+def slices(rng: np.random.Generator, share: float) -> tuple[NDArray[np.float64], ...]:
+    """Ten slices of 100 patients; a share of the patients has exactly one bad slice."""
+    dice = np.full((100, 10), 0.9)
+    dice[rng.random(100) < share, 3] = 0.5
+    return rng.random(1000), dice.ravel(), np.arange(100).repeat(10)
+
+
+def test_any_accepted_case_counts_patients_one_by_one_also_of_unequal_numbers() -> None:
+    rng = np.random.default_rng(0)
+    patients = rng.permutation(np.repeat(np.arange(60), rng.integers(1, 9, 60)))
+    score, dice = rng.random(patients.size), rng.random(patients.size)
+    grid = [0.95, 0.9, 0.5]
+    settings = AcceptThreshold(0.3, 0.5, cases="any")
+    found = settings.calibrate(score, dice, grid, patients=patients)
+    for step, t in zip((*found.tests, *found.not_reached), grid, strict=True):
+        kept = [patients[(score >= t)], patients[(score >= t) & (dice <= 0.3)]]
+        assert (step.accepted, step.bad) == tuple(len(set(some.tolist())) for some in kept)
+        assert step.p_value == pytest.approx(binom.cdf(step.bad, step.accepted, 0.5))
+    assert found.patients == 60
+
+
+@pytest.mark.parametrize(("test", "fewest"), [("binomial", 0.02), ("betting", 0.0)])
+def test_patients_with_a_bad_slice_certify_at_most_delta_and_pooled_slices_are_caught(
+    test: str, fewest: float
+) -> None:
+    rng, draws = np.random.default_rng(1), 400
+    settings, ours, twin = AcceptThreshold(cases="any", test=test), 0, 0
+    for _ in range(draws):
+        # all slices are accepted, so the error of patients is 10 %, that of slices 1 %
+        score, dice, patients = slices(rng, 0.1)
+        found = settings.calibrate(score, dice, [0.0], patients=patients)
+        ours += found.threshold is not None
+        twin += AcceptThreshold().calibrate(score, dice, [0.0]).threshold is not None
+    assert fewest <= ours / draws <= 0.1 + 2 * np.sqrt(0.09 / draws)
+    assert twin / draws > 0.9
+
+
+def test_any_takes_looks_and_says_what_it_counts() -> None:
+    score, dice, patients = slices(np.random.default_rng(3), 0.0)
+    found = AcceptThreshold(cases="any", looks="many").calibrate(
+        score, dice, [0.5], patients=patients
+    )
+    assert "at most 10% of patients with any accepted case have one with Dice" in found.promise
+    assert "Look 1 spends 5%" in found.promise
+    assert AcceptCertificate.from_json(found.to_json()) == found

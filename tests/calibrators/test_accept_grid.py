@@ -1,6 +1,8 @@
 import numpy as np
+import pytest
 
 from segqc_conformal.calibrators import AcceptThreshold, accept_grid
+from segqc_conformal.errors import InputError
 
 
 def test_start_is_expected_to_accept_twice_the_fewest_patients() -> None:
@@ -57,3 +59,16 @@ def test_a_start_chosen_by_fit_labels_keeps_the_promise() -> None:
     # at floor .1 every threshold is at or beyond the tolerated error: each certificate violates
     certified, _ = certified_and_violated(0.1, labels=True, draws=400)
     assert certified <= 0.1 + 2 * np.sqrt(0.1 * 0.9 / 400)
+
+
+def test_nan_scores_unequal_lengths_missing_flags_and_negative_counts_are_refused() -> None:
+    with pytest.raises(InputError, match="tuning scores"):
+        accept_grid([0.5, np.nan], 100)
+    with pytest.raises(InputError, match="tuning scores of a 1-D array"):
+        accept_grid(np.ones((2, 2)), 100)
+    with pytest.raises(InputError, match="tuning bad flags"):
+        accept_grid([0.5, 0.6], 100, tuning_bad=[True])
+    with pytest.raises(InputError, match=r"tuning bad flags.*nan in row 1"):
+        accept_grid([0.5, 0.6], 100, tuning_bad=[0.0, np.nan])
+    with pytest.raises(InputError, match="0 or more calibration patients"):
+        accept_grid([0.5], -1)

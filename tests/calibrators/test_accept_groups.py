@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -36,7 +38,11 @@ def test_small_groups_together_are_other_and_unseen_ones_refer() -> None:
     groups = ["A", "B", "C", "E", "unseen", None, "C"]
     accepted = found.accept([0.9, 0.9, 0.9, 0.9, 9.0, 9.0, -np.inf], groups)
     assert accepted.tolist() == [True, False, True, True, False, False, False]
-    assert '"other" is C, D, E, in the proportions of this calibration' in found.promise
+    assert (
+        "at most 10% of accepted patients of the mixture of C, D, E in the proportions of this "
+        "calibration have Dice <= 0.8, among new patients of that mixture; none of its groups "
+        "alone is promised anything."
+    ) in found.promise
 
 
 def test_too_few_patients_in_all_small_groups_are_referred() -> None:
@@ -111,3 +117,76 @@ def test_other_keeps_its_promise_for_a_mixture_of_unequal_groups_and_pooling_doe
         pooled += everyone.threshold is not None
     assert certified / draws <= 0.1 + 2 * np.sqrt(0.1 * 0.9 / draws)
     assert pooled / draws > 0.9  # the twin: the threshold of all patients for the small sites
+
+
+def test_a_group_named_other_is_refused() -> None:
+    with pytest.raises(InputError, match='a group named "other"'):
+        AcceptThreshold().calibrate([0.1, 0.2], [0.9, 0.9], [0.0], groups=["A", "other"])
+
+
+def test_the_promise_survives_json_whatever_the_order_of_the_groups() -> None:
+    names = np.repeat(["b", "a", "d", "c"], [60, 60, 20, 12])
+    found = AcceptThreshold().calibrate(np.ones(152), np.full(152, 0.9), [0.0], groups=names)
+    again = GroupedAcceptCertificate.from_json(found.to_json())
+    assert (list(found.own), found.small) == (["a", "b"], ("c", "d"))
+    assert again.promise == found.promise
+    assert again.to_json() == found.to_json()
+
+
+@pytest.mark.parametrize(
+    ("settings", "grid", "fewest"),
+    [
+        ({}, [0.2, 0.1], 22),
+        # the levels are .1 / 2, the last .1 / 3: two own groups, and "other" beside them
+        ({"starts": 2}, [0.2, 0.1], 29),
+        ({"procedure": "holm"}, [0.2, 0.1], 29),
+        ({"family": "all"}, [0.2, 0.1], 33),
+    ],
+)
+def test_a_group_is_small_below_the_fewest_that_a_lone_threshold_needs(
+    settings: dict[str, Any], grid: list[float], fewest: int
+) -> None:
+    accept = AcceptThreshold(**settings)
+    for size, small in ((fewest, ("C",)), (fewest - 1, ("B", "C"))):
+        names = np.repeat(["A", "B", "C"], [200, size, 2])
+        found = accept.calibrate(np.ones(names.size), np.full(names.size, 0.9), grid, groups=names)
+        assert found.small == small
+        if small == ("C",):
+            assert found.threshold["B"] == 0.1
+
+
+def test_many_tiny_groups_leave_the_large_ones_their_thresholds() -> None:
+    names = np.r_[np.repeat(["A", "B", "C"], 60), [f"s{i}" for i in range(50)]]
+    found = AcceptThreshold(family="all").calibrate(
+        np.ones(230), np.full(230, 0.9), [0.0], groups=names
+    )
+    assert list(found.own) == ["A", "B", "C"]
+    assert found.own["A"].family_size == 4
+    assert found.other is not None
+
+
+def test_weights_with_small_groups_that_would_be_pooled_are_refused() -> None:
+    settings = AcceptThreshold(test="betting", largest_weight=1.0)
+
+    def calibrate(sizes: list[int]) -> GroupedAcceptCertificate:
+        names = np.repeat(["A", "B", "C"], sizes)
+        ones = np.ones(names.size)
+        return settings.calibrate(
+            ones, 0.9 * ones, [0.0], groups=names, weights=ones, weights_are="known"
+        )
+
+    with pytest.raises(InputError, match=r"small groups would be pooled.*B, C"):
+        calibrate([60, 20, 20])
+    assert calibrate([60, 5, 5]).threshold == {"A": 0.0, "B": None, "C": None}
+
+
+def test_patients_with_any_accepted_slice_are_counted_in_other_as_well() -> None:
+    patients = np.arange(80).repeat(2)
+    names = np.where(patients < 40, "A", np.where(patients < 60, "B", "C"))
+    bad = (patients >= 40) & (np.arange(160) % 2 == 1)  # one bad slice of two, in B and C
+    found = AcceptThreshold(cases="any").calibrate(
+        np.ones(160), np.where(bad, 0.5, 0.9), [0.5], groups=names, patients=patients
+    )
+    assert found.other is not None
+    assert (found.other.tests[0].accepted, found.other.tests[0].bad) == (40, 40)
+    assert found.threshold == {"A": 0.5, "B": None, "C": None}

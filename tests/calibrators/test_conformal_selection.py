@@ -210,3 +210,112 @@ def test_empty_predictions_leave_a_certificate_that_is_json():
     certificate = ConformalSelection().calibrate(score, [0.0, 0.5, 0.9, 0.9])
     assert SelectionCertificate.from_json(certificate.to_json()) == certificate
     assert certificate.calibration.patients == 4
+
+
+def dependent_cases(draws: int, q: float, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Twenty scores per patient, each uniform, as hard on Benjamini-Hochberg as scores can be.
+
+    With probability q / k, exactly k of them lie in the k-th twentieth of the best share q.
+    """
+    best = np.searchsorted(np.cumsum(q / np.arange(1, 21)), rng.random(draws)) + 1  # 21: none
+    place = rng.random((draws, 20)).argsort(axis=1)
+    u = rng.random((draws, 20))
+    k = best[:, None]
+    return 1.0 - np.where((place < k) & (k <= 20), q * (k - 1 + u) / 20, q + (1 - q) * u)
+
+
+def test_twenty_cases_of_one_patient_break_the_rate_and_naming_the_patient_keeps_it() -> None:
+    rng, draws = np.random.default_rng(5), 1500
+    named = forgotten = 0
+    # all patients are bad; one case of each calibrates, and one patient brings twenty
+    for batch in dependent_cases(draws, 0.1, rng):
+        found = ConformalSelection().calibrate(rng.random(999), np.full(999, 0.5))
+        named += found.select(batch, patients=["p"] * 20).any()
+        forgotten += found.select(batch).any()  # the twin
+    slack = 2 * np.sqrt(0.1 * 0.9 / draws)
+    assert named / draws <= 0.1 + slack
+    assert forgotten / draws > 0.2
+
+
+def test_a_batch_without_a_patient_s_name_is_refused() -> None:
+    found = ConformalSelection().calibrate([0.5], [0.9])
+    with pytest.raises(InputError, match=r"a patient for each case.*None in row 1"):
+        found.select([0.1, 0.2], patients=["p", None])
+
+
+def test_too_few_patients_are_told_with_the_number_needed() -> None:
+    for n, told in ((8, True), (9, False)):
+        found = ConformalSelection().calibrate(np.ones(n), np.full(n, 0.9))
+        assert ("at least 9 calibration patients are needed" in found.promise) == told
+        assert found.select([2.0]).any() != told
+
+
+def test_the_weight_above_which_a_case_is_referred_is_told_and_true() -> None:
+    found = ConformalSelection().calibrate(
+        np.ones(18), np.full(18, 0.9), weights=np.ones(18), weights_are="known"
+    )
+    assert "A case of weight above 2 is always referred." in found.promise
+    assert [found.select([1.0], [w]).item() for w in (2.0, 2.001)] == [True, False]
+    nobody = ConformalSelection().calibrate([], [], weights=[], weights_are="known")
+    assert "Nobody can be accepted without calibration patients" in nobody.promise
+
+
+def test_plus_infinity_is_selected_and_a_bad_patient_there_counts_against_it() -> None:
+    score, dice = np.r_[np.inf, np.zeros(98)], np.r_[0.5, np.full(98, 0.9)]
+    for weights, are in ((None, None), (np.ones(99), "known")):
+        found = ConformalSelection(tolerated_error=0.02).calibrate(
+            score, dice, weights=weights, weights_are=are
+        )
+        own = None if weights is None else [1.0]
+        assert found.select([np.inf], own).tolist() == [True]  # 2 / 100
+        assert SelectionCertificate.from_json(found.to_json()) == found
+        strict = ConformalSelection(tolerated_error=0.015).calibrate(
+            score, dice, weights=weights, weights_are=are
+        )
+        assert not strict.select([np.inf], own).any()
+
+
+def paper_s_selection(
+    cal_v: NDArray[np.float64],
+    cal_w: NDArray[np.float64],
+    new_v: NDArray[np.float64],
+    new_w: NDArray[np.float64],
+    q: float,
+) -> list[bool]:
+    """Algorithm 1 of arXiv 2307.09291 in nonconformity V, with V of an unlabelled bad case."""
+    m = new_v.size
+
+    def p(j: int, over: int, mine: float) -> float:
+        below = sum(w for v, w in zip(cal_v, cal_w, strict=True) if v <= new_v[over])
+        return (below + mine) / (cal_w.sum() + new_w[j])
+
+    sizes, first = [], []
+    for j in range(m):
+        auxiliary = [
+            0.0 if k == j else p(j, k, new_w[j] if new_v[j] <= new_v[k] else 0.0) for k in range(m)
+        ]
+        counts = [r for r in range(1, m + 1) if sum(a <= q * r / m + 1e-12 for a in auxiliary) >= r]
+        sizes.append(max(counts))
+        first.append(p(j, j, new_w[j]) <= q * sizes[j] / m + 1e-12)
+    pruned = max(
+        r for r in range(m + 1) if sum(f and s <= r for f, s in zip(first, sizes, strict=True)) >= r
+    )
+    return [f and s <= pruned for f, s in zip(first, sizes, strict=True)]
+
+
+def test_very_unequal_weights_select_as_the_paper_s_algorithm_on_nonconformity() -> None:
+    rng, chosen, pruned = np.random.default_rng(6), 0, 0
+    for _ in range(40):
+        score, dice = world(50, rng)
+        score, batch = score.round(1), (0.4 + 0.6 * rng.random(9)).round(1)
+        cal_w, new_w = rng.lognormal(0, 1, 50), rng.lognormal(0, 1.5, 9)
+        # a good case lies above every bad one
+        cal_v = np.where(dice > 0.8, 1000.0, 0.0) - score
+        expected = paper_s_selection(cal_v, cal_w, -batch, new_w, 0.3)
+        found = ConformalSelection(tolerated_error=0.3).calibrate(
+            score, dice, weights=cal_w, weights_are="known"
+        )
+        assert found.select(batch, new_w).tolist() == expected
+        chosen, pruned = chosen + sum(expected), pruned + (not any(expected))
+    assert chosen > 40
+    assert pruned > 2

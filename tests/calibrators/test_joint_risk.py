@@ -25,7 +25,7 @@ def test_the_accepted_cases_equal_a_search_over_thresholds(decimals: int) -> Non
 
 
 def test_24_patients_are_the_fewest_for_4_in_100() -> None:
-    for n, expected in ((24, -np.inf), (23, None)):
+    for n, expected in ((24, -np.finfo(np.float64).max), (23, None)):
         found = JointRiskThreshold().calibrate(np.ones(n), np.full(n, 0.9))
         assert found.threshold == expected
         assert found.accept([0.0, -np.inf]).tolist() == [expected is not None, False]
@@ -36,7 +36,9 @@ def risk(n: int, draws: int, allowed_more: int) -> float:
     rng, released = np.random.default_rng(1), 0.0
     for _ in range(draws):
         found = JointRiskThreshold().calibrate(rng.random(n), np.full(n, 0.5))
-        index = found.calibration.scores.index(found.threshold) + allowed_more
+        assert found.threshold is not None
+        limit = np.nextafter(found.threshold, -np.inf)  # the score of the last one held back
+        index = found.calibration.scores.index(limit) + allowed_more
         released += 1.0 - found.calibration.scores[index]
     return released / draws
 
@@ -97,3 +99,40 @@ def test_json_round_trip_is_exact() -> None:
     score, dice = world(50, np.random.default_rng(5))
     found = JointRiskThreshold().calibrate(score, dice, None, score + 0.1, "estimated")
     assert JointRiskCertificate.from_json(found.to_json()) == found
+
+
+def test_a_case_is_accepted_at_the_threshold_and_held_back_just_below() -> None:
+    score, dice = world(99, np.random.default_rng(6))
+    found = JointRiskThreshold().calibrate(score, dice)
+    assert found.threshold is not None
+    below = np.nextafter(found.threshold, -np.inf)
+    assert below in found.calibration.scores
+    assert found.accept([found.threshold, below]).tolist() == [True, False]
+
+
+def test_infinite_scores_are_counted_and_leave_json_without_infinity() -> None:
+    score, dice = np.r_[np.full(2, np.inf), np.full(2, -np.inf), np.zeros(21)], np.full(25, 0.9)
+    dice[:4] = 0.5
+    found = JointRiskThreshold().calibrate(score, dice)
+    assert (found.calibration.patients, len(found.calibration.scores)) == (25, 2)
+    assert JointRiskCertificate.from_json(found.to_json()) == found
+    # two bad patients at +inf, none may be released: only +inf would be above them, so nobody is
+    assert found.threshold is None
+    assert not found.accept([np.inf, 5.0]).any()
+    few = JointRiskThreshold().calibrate(score[2:], dice[2:])
+    assert few.threshold is None  # 23 patients
+    loose = JointRiskThreshold(tolerated_releases=0.2).calibrate(score, dice)
+    assert loose.accept([np.inf, 0.0, -np.inf]).tolist() == [True, True, False]
+
+
+def test_too_few_patients_are_told_with_the_number_needed() -> None:
+    few = JointRiskThreshold().calibrate(np.ones(23), np.full(23, 0.9)).promise
+    assert "Nobody can be accepted, so every case is referred: at least 24 calibration" in few
+    assert "Nobody" not in JointRiskThreshold().calibrate(np.ones(24), np.full(24, 0.9)).promise
+
+
+def test_the_weight_above_which_a_case_is_referred_is_told_and_true() -> None:
+    ones = np.ones(48)
+    found = JointRiskThreshold().calibrate(ones, 0.9 * ones, None, ones, "known")
+    assert "A case of weight above 2 is always referred." in found.promise
+    assert found.accept([1.0, 1.0], [2.0, 2.001]).tolist() == [True, False]

@@ -4,7 +4,7 @@ from mapie.risk_control.methods import compute_hoeffding_bentkus_p_value
 from numpy.typing import NDArray
 from scipy.stats import binom
 
-from segqc_conformal.calibrators.joint_loss import joint_losses, joint_p_values
+from segqc_conformal.calibrators.joint_loss import joint_losses, patient_losses
 from segqc_conformal.calibrators.p_values import (
     betting_p_value,
     binomial_p_value,
@@ -33,6 +33,12 @@ def test_binomial_p_values_are_super_uniform_at_every_count_and_k_minus_1_is_not
     assert caught == 6
 
 
+def p_values_of(losses: NDArray[np.float64], alpha: float, test: str) -> NDArray[np.float64]:
+    if test == "betting":
+        return betting_p_value(losses, alpha)
+    return hoeffding_bentkus_p_value(losses.mean(axis=0), losses.shape[0], alpha)
+
+
 def joint_world(n: int, share: float, alpha: float) -> tuple[NDArray[np.float64], ...]:
     """Counts accepted and bad of n patients, with their chances where the error is alpha."""
     accepted, bad = np.meshgrid(np.arange(n + 1), np.arange(n + 1), indexing="ij")
@@ -54,9 +60,9 @@ def test_joint_p_values_are_super_uniform_and_forgetting_the_rejected_is_not(
     accepted, bad, chances = joint_world(n, share, alpha)
     columns = zip(accepted, bad, strict=True)
     losses = np.stack([losses_of(int(a), int(b), n, alpha) for a, b in columns], axis=1)
-    assert excess(joint_p_values(losses, alpha, test), chances) < 1e-9
+    assert excess(p_values_of(losses, alpha, test), chances) < 1e-9
     if share < 1.0:  # the twin: a rejected patient counts as an accepted good one
-        twin = joint_p_values(np.where(losses == alpha, 0.0, losses), alpha, test)
+        twin = p_values_of(np.where(losses == alpha, 0.0, losses), alpha, test)
         assert excess(twin, chances) > 0.2
 
 
@@ -97,7 +103,7 @@ def test_betting_equals_the_capital_written_out_and_ignores_the_order() -> None:
 def test_betting_survives_ruin_and_no_patients() -> None:
     assert betting_p_value(np.ones((5, 2)), 0.1).tolist() == [1.0, 1.0]
     assert betting_p_value(np.ones((0, 2)), 0.1).tolist() == [1.0, 1.0]
-    assert joint_p_values(np.ones((0, 2)), 0.1, "hoeffding-bentkus").tolist() == [1.0, 1.0]
+    assert betting_p_value(np.ones((5000, 1)), 0.1).tolist() == [1.0]  # no float is so small
 
 
 def test_joint_losses_equal_a_loop_over_patients_and_cases() -> None:
@@ -119,4 +125,36 @@ def test_joint_tests_hold_for_patients_of_two_kinds_whose_average_error_is_alpha
     """Of 80 patients 40 are never bad and 40 are bad with .2; all are accepted."""
     bad = np.arange(41)
     losses = np.stack([losses_of(80, int(k), 80, 0.1) for k in bad], axis=1)
-    assert excess(joint_p_values(losses, 0.1, test), binom.pmf(bad, 40, 0.2)) < 1e-9
+    assert excess(p_values_of(losses, 0.1, test), binom.pmf(bad, 40, 0.2)) < 1e-9
+
+
+def test_joint_losses_of_unequal_patients_and_weights_are_these_numbers() -> None:
+    # patient 0 has three cases, patient 1 one; alpha .1, threshold .5
+    found = joint_losses(
+        np.array([0.9, 0.8, 0.2, 0.7]),
+        np.array([True, False, True, False]),
+        np.array([0.5]),
+        0.1,
+        np.array([0, 0, 0, 1]),
+        np.array([1.0, 0.5, 1.0, 0.8]),
+    )
+    # (1 x .9 - .5 x .1 + 0) / 3 + .1, and -.8 x .1 + .1
+    assert found[:, 0] == pytest.approx([0.85 / 3 + 0.1, 0.02])
+
+
+def test_losses_of_whole_patients_equal_a_loop() -> None:
+    rng = np.random.default_rng(2)
+    best = rng.random(20)
+    worst = np.where(rng.random(20) < 0.5, best * rng.random(20), -np.inf)
+    found = patient_losses(best, worst, np.array([0.2, 0.6]), 0.3)
+    for i in range(20):
+        for j, t in enumerate((0.2, 0.6)):
+            expected = 0.3 if best[i] < t else float(worst[i] >= t)
+            assert found[i, j] == expected
+
+
+def test_betting_certifies_accepted_patients_that_hoeffding_bentkus_does_not() -> None:
+    # 50 of 100 accepted, none bad
+    losses = losses_of(50, 0, 100, 0.1)[:, None]
+    betting, bentkus = (p_values_of(losses, 0.1, test)[0] for test in ("betting", "hb"))
+    assert betting < 0.1 < bentkus
