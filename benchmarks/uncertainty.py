@@ -11,6 +11,7 @@ import json
 import os
 import platform
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -69,7 +70,8 @@ def measure(quick: bool) -> dict[str, Any]:
 
 
 def _time(quick: bool) -> Iterator[dict[str, Any]]:
-    for count, classes, spatial in _shown(QUICK_TIME if quick else TIME, "time"):
+    rows = QUICK_TIME if quick else TIME
+    for count, classes, spatial in _shown(rows, "time", len(rows)):
         repeats = 3 if spatial == HEADLINE and not quick else 1
         yield time_row(count, classes, spatial, repeats)
 
@@ -77,8 +79,9 @@ def _time(quick: bool) -> Iterator[dict[str, Any]]:
 def _memory(quick: bool) -> Iterator[dict[str, Any]]:
     if not STATUS.is_file():
         return  # the peak is read from /proc, which this system has not
-    for row in _shown(QUICK_MEMORY if quick else MEMORY, "memory"):
-        yield memory_row(*row)
+    rows = QUICK_MEMORY if quick else MEMORY
+    with ThreadPoolExecutor(2) as pool:  # of processes that are not timed
+        yield from _shown(pool.map(lambda row: memory_row(*row), rows), "memory", len(rows))
 
 
 def _forward(quick: bool) -> Iterator[dict[str, Any]]:
@@ -87,8 +90,9 @@ def _forward(quick: bool) -> Iterator[dict[str, Any]]:
         yield forward_row("nnU-Net-sized U-Net", nnunet_sized(), (128,) * 3, 3)
 
 
-def _shown(rows: Iterable[Any], name: str) -> Iterable[Any]:
-    return track(list(rows), f"{name:8}", console=Console(stderr=True), transient=True)
+def _shown(rows: Iterable[Any], name: str, total: int) -> Iterable[Any]:
+    console = Console(stderr=True)
+    return track(rows, f"{name:8}", total=total, console=console, transient=True)
 
 
 def _machine(load: tuple[float, float, float]) -> dict[str, Any]:
