@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from segqc_conformal.calibrators.accept_certificate import AcceptCertificate
 from segqc_conformal.calibrators.checks import finite_array
+from segqc_conformal.calibrators.group_codes import group_codes
 from segqc_conformal.calibrators.labelled_scores import LabelledScores
 from segqc_conformal.calibrators.threshold_tests import threshold_tests
 from segqc_conformal.errors import InputError
@@ -85,7 +85,7 @@ class GroupedAcceptCertificate:
         Guarantee: see `promise`.
         """
         scores = finite_array("accept score", accept_score)
-        codes, names = _coded(groups, scores.size)
+        codes, names = group_codes(groups, scores.size)
         found = self.threshold
         limits = [found.get(name) for name in names]
         # no score is >= NaN: that group, and the last entry (a missing one), is referred
@@ -197,7 +197,7 @@ def _smallest_p(patients: int, tolerated_error: float, test: str) -> float:
 
 
 def _calibration_codes(groups: ArrayLike, cases: int) -> tuple[NDArray[np.intp], list[str]]:
-    codes, names = _coded(groups, cases)
+    codes, names = group_codes(groups, cases)
     if (codes < 0).any():
         row = int(np.flatnonzero(codes < 0)[0])
         raise InputError("a group for each case", f"none in row {row}", "name the group, or drop")
@@ -215,13 +215,3 @@ def _refuse_weights(sample: LabelledScores, small: tuple[str, ...]) -> None:
             f"weights, and too few patients for a threshold of their own in {', '.join(small)}",
             "leave these groups out: their cases are then referred",
         )
-
-
-def _coded(groups: ArrayLike, cases: int) -> tuple[NDArray[np.intp], list[str]]:
-    labels = np.asarray(groups, dtype=object)
-    if labels.shape != (cases,):
-        raise InputError(f"groups of shape ({cases},)", labels.shape, "pass one group per case")
-    # read as text before they are told apart: 1 and "1" are one group
-    texts = np.array([None if pd.isna(name) else str(name) for name in labels], dtype=object)
-    codes, names = pd.factorize(texts)
-    return codes, [str(name) for name in names]

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from segqc_conformal.calibrators.checks import first_row_of_each_patient
 from segqc_conformal.calibrators.conformal_rank import conformal_quantile, interval_rank
+from segqc_conformal.calibrators.group_codes import group_codes
 from segqc_conformal.errors import InputError
 
 __all__ = ["GroupQuantiles", "calibrate_groups"]
@@ -57,7 +58,7 @@ class GroupQuantiles:
         >>> found.of(["A", "B", "C", None], 4)
         array([0.3, 0.5, inf, inf])
         """
-        codes, names = _coded(groups, cases)
+        codes, names = group_codes(groups, cases)
         calibrated = {**self.other_quantiles, **self.quantiles}
         return np.array([*(calibrated.get(name, np.inf) for name in names), np.inf])[codes]
 
@@ -106,7 +107,7 @@ def calibrate_groups(
     >>> found.quantiles, found.other_quantiles, found.other_patients
     ({'A': 11.0}, {'B': 23.0, 'C': 23.0}, 12)
     """
-    codes, seen = _coded(groups, nonconformity.size)
+    codes, seen = group_codes(groups, nonconformity.size)
     names = sorted(seen)  # as JSON keeps them
     codes = np.array([*(names.index(name) for name in seen), -1], dtype=np.intp)[codes]
     if (codes < 0).any():
@@ -161,15 +162,3 @@ def _other(
 
 def _finite(quantiles: dict[str, float | None]) -> dict[str, float]:
     return {name: value for name, value in quantiles.items() if value is not None}
-
-
-def _coded(groups: ArrayLike, cases: int) -> tuple[NDArray[np.intp], list[str]]:
-    # pandas columns keep their codes: a million cases must not become a million objects
-    column = isinstance(groups, pd.Series | pd.Index | pd.Categorical)
-    labels: Any = groups if column else np.asarray(groups, dtype=object)
-    if labels.shape != (cases,):
-        raise InputError(f"groups of shape ({cases},)", labels.shape, "pass one group per case")
-    codes, labels = pd.factorize(labels)
-    # 1 and "1" are the same group once they are text
-    same, names = pd.factorize(np.array([*map(str, labels), ""], dtype=object))
-    return np.where(codes < 0, -1, same[codes]), list(names[: same[:-1].max(initial=-1) + 1])

@@ -14,10 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 from segqc_conformal.calibrators.bad_cases import BadCases, at_most_largest, bad_cases
 from segqc_conformal.calibrators.checks import LARGEST, check_open_unit, finite_array
 from segqc_conformal.calibrators.labelled_scores import labelled_scores
+from segqc_conformal.calibrators.weighted_quantile import ROUNDING
 
 __all__ = ["JointRiskCertificate", "JointRiskThreshold"]
-
-ROUNDING = 1e-12  # sums of weights that should be equal differ by less, relatively
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from segqc_conformal.calibrators.checks import LARGEST
 from segqc_conformal.calibrators.support import support_in_words
 from segqc_conformal.errors import InputError
 
@@ -19,7 +20,6 @@ __all__ = [
 ]
 
 SIDES = ("two-sided", "lower", "upper")
-LARGEST = float(np.finfo(np.float64).max)
 SMALLEST = float(np.finfo(np.float64).tiny)
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from segqc_conformal.calibrators.weighted_quantile import ROUNDING
+
 __all__ = ["weighted_selection"]
 
 ROWS = 512  # cases whose auxiliary p-values are held in memory at once
-ROUNDING = 1e-12  # sums of weights that should be equal differ by less, relatively
 
 
 def weighted_selection(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -172,7 +173,7 @@ class JudgedModel:
         mask = None if accumulated is None else accumulated.mask
         return Verdict(case.case_id, mask, verdicts, features, accumulated, case.affine)
 
-    @property
+    @cached_property
     def _extractor(self) -> FeatureExtractor:
         return FeatureExtractor(
             self.predictor,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from segqc_conformal.measures.sample_dice import sample_dice
+from segqc_conformal.uncertainty.bit_planes import iou_of_votes
 from segqc_conformal.uncertainty.judged_structure import JudgedStructure
 
 __all__ = ["MEANINGS", "agreement"]
@@ -52,7 +53,7 @@ def agreement(structure: JudgedStructure) -> dict[str, float]:
     volumes, pairs, to_judged = sample_dice(structure)
     spread = volumes.std(ddof=1) if volumes.size > 1 else 0.0
     return {
-        "iou_all": structure.planes.iou_of_all(structure.weights),
+        "iou_all": iou_of_votes(structure.vote_histogram),
         "pairwise_dice": float(pairs.mean()),
         "pairwise_dice_min": float(pairs.min()),
         "sample_dice_mean": float(to_judged.mean()),

@@ -52,7 +52,7 @@ def voting(structure: JudgedStructure) -> dict[str, float]:
     """
     planes, size = structure.planes, structure.size
     share = np.arange(planes.samples + 1) / planes.samples
-    everywhere = planes.vote_histogram(weights=structure.weights)
+    everywhere = structure.vote_histogram
     judged = planes.vote_histogram(structure.inside, structure.weights)
     majority = 2 * np.arange(planes.samples + 1) > planes.samples
     within, total = float(judged @ share), float(everywhere @ share)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from segqc_conformal.dice import dice_from_volumes
 
-__all__ = ["BITS", "BitPlanes", "pairwise_dice", "votes"]
+__all__ = ["BITS", "BitPlanes", "iou_of_votes", "pairwise_dice", "votes"]
 
 BITS = 8  # samples a word holds
 _BITS_OF = (np.arange(2**BITS)[:, None] >> np.arange(BITS) & 1).astype(np.float64)
@@ -83,9 +83,7 @@ class BitPlanes:
 
     def iou_of_all(self, weights: Tensor | None = None) -> float:
         """Voxels (or weights) in every sample over those in any; 1 if all samples are empty."""
-        counts = self.vote_histogram(weights=weights)
-        size = counts[1:].sum()
-        return float(counts[-1] / size) if size else 1.0
+        return iou_of_votes(self.vote_histogram(weights=weights))
 
     def vote_histogram(
         self, voxels: Tensor | None = None, weights: Tensor | None = None
@@ -121,6 +119,18 @@ class BitPlanes:
             return words, None
         padded = torch.nn.functional.pad(weights, (0, -weights.numel() % 8))
         return words, padded.view(-1, 8)[places].reshape(-1)
+
+
+def iou_of_votes(histogram: NDArray[np.float64]) -> float:
+    """Voxels in every sample over those in any, from a vote histogram; 1 if all are empty.
+
+    Examples
+    --------
+    >>> iou_of_votes(np.array([0.0, 3.0, 1.0]))
+    0.25
+    """
+    size = histogram[1:].sum()
+    return float(histogram[-1] / size) if size else 1.0
 
 
 def votes(words: Sequence[Tensor]) -> Tensor:

@@ -119,6 +119,11 @@ class JudgedStructure:
         return self.planes.intersections(self.weights)
 
     @cached_property
+    def vote_histogram(self) -> NDArray[np.float64]:
+        """Voxels (or weights) that k samples hold, ``(samples + 1,)``; entry 0 is left at 0."""
+        return self.planes.vote_histogram(weights=self.weights)
+
+    @cached_property
     def shared_with_samples(self) -> NDArray[np.float64]:
         """Voxels (or weights) of the judged mask that each sample holds, ``(samples,)``."""
         return self.planes.counts_within(self.inside, self.weights)
