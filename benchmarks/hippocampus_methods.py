@@ -23,7 +23,7 @@ from sklearn.preprocessing import OneHotEncoder
 
 from segqc_conformal.calibrators import DiceInterval
 from segqc_conformal.features.table import feature_columns
-from segqc_conformal.gate import empty_prediction, score_rows, with_scores
+from segqc_conformal.scoring import empty_prediction, score_rows, with_scores
 from segqc_conformal.quality.predictor import fit_quality
 
 THRESHOLD = 0.8

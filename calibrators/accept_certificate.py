@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from segqc_conformal.calibrators.accept_promise import accept_promise
-from segqc_conformal.calibrators.checks import finite_array
+from segqc_conformal.calibrators.checks import delta_of, finite_array
 from segqc_conformal.calibrators.fixed_sequence import lone_share
 from segqc_conformal.calibrators.looks import delta_of_look, look_in_words
 from segqc_conformal.calibrators.planning import calibration_size, smallest_calibration_size
@@ -126,9 +126,29 @@ class AcceptCertificate:
         return needed
 
     @property
+    def certified(self) -> bool:
+        """Whether some cases can be accepted."""
+        return self.threshold is not None
+
+    @property
+    def by_group(self) -> dict[str, AcceptCertificate]:
+        """The certificate itself, by its group; "all" where it is about all patients."""
+        return {"all" if self.group is None else self.group: self}
+
+    @property
+    def grid(self) -> tuple[float, ...]:
+        """The thresholds fixed beforehand, tested ones first; with one start in test order."""
+        return tuple(step.threshold for step in (*self.tests, *self.not_reached))
+
+    @property
+    def delta_spent(self) -> float:
+        """What this look spent on this threshold, as a number."""
+        return delta_of(self.confidence) if self.delta is None else self.delta
+
+    @property
     def grid_is_empty(self) -> bool:
         """Whether there was no threshold to test."""
-        return not self.tests and not self.not_reached
+        return not self.grid
 
     @property
     def _next_confidence(self) -> float:

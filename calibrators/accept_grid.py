@@ -13,8 +13,9 @@ from segqc_conformal.errors import InputError
 
 __all__ = ["accept_grid", "start_chances"]
 
-STARTS = 4  # every fourth threshold is tried as the start
-NEARLY = 0.7
+STRICTEST_FACTOR = 1.1  # below, hardly any calibration could certify even without a bad patient
+CAPPED_SHARE, CAPPED_FACTOR = 0.6, 1.3  # in small calibrations factor 2.0 would ask for nearly all
+NEARLY = 0.8
 
 
 def accept_grid(
@@ -40,12 +41,13 @@ def accept_grid(
     tolerated_error, confidence : float
         alpha and 1 - delta of the accept promise.
     tuning_bad : array_like of bool, shape (patients,), optional
-        Which of these patients have a bad mask. The start is then the strictest threshold whose
-        chance of a certificate is 0.7 of the best one's; None: the strictest that `start_factor`
-        allows.
+        Which of these patients have a bad mask. The start then moves, stricter or looser, to the
+        nearest threshold whose chance of a certificate is 0.8 of the best one's. None: it stays
+        where `start_factor` puts it.
     start_factor : float
         The first threshold is expected to accept at least
-        ``start_factor * ln(delta) / ln(1 - alpha)`` calibration patients.
+        ``start_factor * ln(delta) / ln(1 - alpha)`` calibration patients, but at most 0.6 of them
+        all, or what a factor of 1.3 gives if that is more.
     size : int
         Number of thresholds before repeated ones are dropped.
     loosest_share : float
@@ -79,19 +81,28 @@ def accept_grid(
         raise InputError("0 or more calibration patients", calibration_patients, "give their count")
     if scores.size == 0 or calibration_patients == 0:
         return np.empty(0)
-    wanted = start_factor * math.log(delta_of(confidence)) / math.log(1.0 - tolerated_error)
-    strictest = min(wanted / calibration_patients, loosest_share)
-    thresholds = _thresholds(scores, strictest, loosest_share, size)
-    if bad is None or thresholds.size == 0:
-        return thresholds
-    chances = start_chances(
-        scores, bad, thresholds[::STARTS], calibration_patients, tolerated_error, confidence
-    )
-    # looser thresholds are reached from a strict start, not the other way round; and few patients
-    # tell chances apart only where these differ much
-    best = int(np.flatnonzero(chances >= NEARLY * chances.max())[0]) * STARTS
-    start_share = max(strictest, float((scores >= thresholds[best]).mean()))
-    return _thresholds(scores, min(start_share, loosest_share), loosest_share, size)
+    fewest = math.log(delta_of(confidence)) / math.log(1.0 - tolerated_error) / calibration_patients
+    start = min(start_factor * fewest, max(CAPPED_SHARE, CAPPED_FACTOR * fewest), loosest_share)
+    if bad is not None:
+        strictest = min(STRICTEST_FACTOR * fewest, start)
+        tried = _thresholds(scores, strictest, loosest_share, size)
+        shares = (scores[:, None] >= tried).mean(axis=0)
+        chances = start_chances(
+            scores, bad, tried, calibration_patients, tolerated_error, confidence
+        )
+        start = _nearest_good_start(start, shares, chances, loosest_share)
+    return _thresholds(scores, start, loosest_share, size)
+
+
+def _nearest_good_start(
+    start: float, shares: NDArray[np.float64], chances: NDArray[np.float64], loosest: float
+) -> float:
+    # few fit patients tell chances apart only where these differ much: stay near where the factor
+    # puts the start, which was found to work without labels
+    if not chances.size or chances.max() == 0.0:
+        return start
+    good = shares[chances >= NEARLY * chances.max()]
+    return min(float(good[np.abs(good - start).argmin()]), loosest)
 
 
 def _bad_flags(tuning_bad: ArrayLike, scores: NDArray[np.float64]) -> NDArray[np.bool_]:

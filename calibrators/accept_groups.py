@@ -61,6 +61,21 @@ class GroupedAcceptCertificate:
         return {**dict.fromkeys(self.small, other), **own}
 
     @property
+    def certified(self) -> bool:
+        """Whether some cases of some group can be accepted."""
+        return any(certificate.certified for certificate in self.by_group.values())
+
+    @property
+    def by_group(self) -> dict[str, AcceptCertificate]:
+        """The certificates by name; "other" is that of the small groups, where there is one."""
+        return {**self.own, **({} if self.other is None else {"other": self.other})}
+
+    def of_group(self, group: str | None) -> AcceptCertificate | None:
+        """Return the certificate that judges a group; None: unseen, or too few patients."""
+        small = self.other if group in self.small else None
+        return self.own.get(group, small) if group is not None else None
+
+    @property
     def patients_needed(self) -> dict[str, int | None]:
         """`AcceptCertificate.patients_needed` of each group with a certificate."""
         other = {} if self.other is None else {"other": self.other.patients_needed}

@@ -75,6 +75,12 @@ class IntervalCertificate:
         low, high = self.support_low, self.support_high
         return -np.inf if low is None else low, np.inf if high is None else high
 
+    def quantile_of(self, group: str) -> float | None:
+        """Return the calibrated nonconformity of a group ("all" without groups), None if none."""
+        if self.groups is None:
+            return self.quantile
+        return {**self.groups.other_quantiles, **self.groups.quantiles}.get(group)
+
     def interval(
         self,
         predicted: ArrayLike,

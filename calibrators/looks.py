@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import math
+
 from segqc_conformal.calibrators.checks import delta_of, percent
 from segqc_conformal.errors import InputError
 
-__all__ = ["LOOKS", "confidence_of_look", "delta_of_look", "delta_up_to_look", "look_in_words"]
+__all__ = [
+    "LOOKS",
+    "confidence_of_each",
+    "confidence_of_look",
+    "delta_of_look",
+    "delta_up_to_look",
+    "look_in_words",
+]
 
 LOOKS = ("one", "many")
 
@@ -80,6 +89,38 @@ def confidence_of_look(confidence: float, looks: str = "one", look: int = 1) -> 
     (0.9, 0.95, 0.995)
     """
     return 1.0 - delta_of_look(confidence, looks, look)
+
+
+def confidence_of_each(confidence: float, promises: int) -> float:
+    """Return the confidence of each of several promises, so that all hold together.
+
+    Parameters
+    ----------
+    confidence : float
+        1 - delta in (0, 1), of all promises together.
+    promises : int
+        How many there are, >= 1.
+
+    Returns
+    -------
+    float
+        1 - delta / promises, the share of delta cut to three digits so that it reads well.
+
+    Notes
+    -----
+    Guarantee: union bound; the shares never add up to more than delta.
+
+    Examples
+    --------
+    >>> confidence_of_each(0.9, 1), confidence_of_each(0.9, 3)
+    (0.9, 0.9667)
+    """
+    if promises == 1:
+        return confidence
+    share = delta_of(confidence) / promises
+    digits = 2 - math.floor(math.log10(share))
+    cut = math.floor(share * 10**digits) / 10**digits
+    return float(round(1.0 - cut, digits))
 
 
 def look_in_words(confidence: float, looks: str = "one", look: int = 1) -> str:

@@ -9,7 +9,7 @@ from segqc_conformal.errors import InputError
 from segqc_conformal.features.table import feature_columns
 from segqc_conformal.monitors.exchangeability import ExchangeabilityWatch
 from segqc_conformal.monitors.quantise import quantile_edges
-from segqc_conformal.whole_case import WHOLE_CASE, deciding_rows
+from segqc_conformal.whole_case import deciding_rows, single_structures
 
 __all__ = ["PRIMARY_STREAM", "case_streams", "start_watch"]
 
@@ -56,7 +56,7 @@ def case_streams(rows: pd.DataFrame) -> pd.DataFrame:
             f"columns {list(rows.columns)[:12]}",
             "give rows of a verdict table with their features, or a gate's profile",
         )
-    structures = rows[rows["structure"] != WHOLE_CASE].groupby(key, sort=False)
+    structures = rows[single_structures(rows["structure"])].groupby(key, sort=False)
     deciding = rows[deciding_rows(rows, key)]
     order = pd.Index(rows[key].drop_duplicates())
     undecided = order[~order.isin(deciding[key])]
@@ -129,7 +129,8 @@ def start_watch(
             "none",
             "calibrate with 40 labelled patients or more",
         )
-    structures = profile[profile["structure"] != WHOLE_CASE].groupby("case")["structure"].nunique()
+    single = profile[single_structures(profile["structure"])]
+    structures = single.groupby("case")["structure"].nunique()
     complete = structures.index[structures == structures.max()]
     profile = profile[profile["case"].isin(complete)]
     by_case = profile.drop_duplicates("case").set_index("case")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from segqc_conformal.whole_case import WHOLE_CASE, deciding_rows
+from segqc_conformal.whole_case import deciding_rows, single_structures
 
 __all__ = ["unusable_cases"]
 
@@ -37,7 +37,7 @@ def unusable_cases(rows: pd.DataFrame, features: list[str]) -> dict[str, str]:
     """
     decided = rows.loc[deciding_rows(rows) & rows["accept_score"].notna(), "case_id"]
     faults = dict.fromkeys(rows.loc[~rows["case_id"].isin(decided), "case_id"], "no accept score")
-    single = rows["structure"] != WHOLE_CASE
+    single = single_structures(rows["structure"])
     for name in features:
         gone = rows.loc[single & rows[name].isna(), "case_id"]
         faults |= dict.fromkeys(gone, f"no {name} in the log")

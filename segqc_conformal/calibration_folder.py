@@ -196,7 +196,7 @@ class CalibrationFolder:
             shared = own & set(certificate.lineage["calibration_patients"])
             # the same calibration computed again, say after a crash, looks at nothing new
             again = certificate.structures == gate.certificate.structures
-            if shared and not again:
+            if shared and not again and not _later_look(gate.certificate, certificate):
                 raise CalibrationError(
                     "calibration patients that calibrated nothing before",
                     f"{len(shared)} of {len(own)} that already calibrated version {version[:12]}",
@@ -210,6 +210,12 @@ class CalibrationFolder:
             received,
             "restore the calibration folder from a backup, or calibrate again",
         )
+
+
+def _later_look(new: GateCertificate, old: GateCertificate) -> bool:
+    """Whether `new` looks again at the patients of `old`, as declared before the first look."""
+    many = new.settings["looks"] == old.settings["looks"] == "many"
+    return many and new.lineage["look"] > old.lineage["look"]
 
 
 def _gate(certificate: GateCertificate, files: dict[str, bytes]) -> CalibratedGate:

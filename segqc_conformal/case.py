@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segqc_conformal.errors import GeometryError, InputError
-from segqc_conformal.whole_case import WHOLE_CASE
+from segqc_conformal.whole_case import is_single
 
 __all__ = ["Case", "check_structures", "in_structure"]
 
@@ -26,10 +26,11 @@ def check_structures(structures: Mapping[str, int]) -> dict[str, int]:
     """
     labels = list(structures.values())
     whole = all(isinstance(label, int) and label >= 1 for label in labels)
-    if not labels or not whole or len(set(labels)) < len(labels) or WHOLE_CASE in structures:
+    distinct, single = len(set(labels)) == len(labels), all(map(is_single, structures))
+    if not (labels and whole and distinct and single):
         raise InputError(
             "structures as {name: label}, labels distinct integers >= 1, none named "
-            f"{WHOLE_CASE!r}",
+            "'whole_case' or 'subset:...'",
             dict(structures),
             "name each foreground class once, for example {'anterior': 1, 'posterior': 2}",
         )

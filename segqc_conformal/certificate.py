@@ -6,14 +6,17 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from segqc_conformal.calibrators.accept import AcceptCertificate
-from segqc_conformal.calibrators.interval import IntervalCertificate
+from segqc_conformal.calibrators.accept_certificate import AcceptCertificate
+from segqc_conformal.calibrators.accept_groups import GroupedAcceptCertificate
+from segqc_conformal.calibrators.checks import percent
+from segqc_conformal.calibrators.interval_certificate import IntervalCertificate
+from segqc_conformal.calibrators.usefulness import Usefulness
 from segqc_conformal.canonical_json import canonical_json, sha256_hex
 from segqc_conformal.errors import FileFormatError
 
 __all__ = ["GateCertificate", "StructureCertificate"]
 
-CERTIFICATE_SCHEMA = 2
+CERTIFICATE_SCHEMA = 3
 ASSUMPTIONS = (
     "New patients are exchangeable with the calibration patients (same population, scanners, "
     "model and post-processing); accept and PAC promises take them as independent draws of one "
@@ -22,7 +25,8 @@ ASSUMPTIONS = (
     "One case per patient calibrates: the first by time, ties by a hash of the case id. The "
     "promise is about a patient's first case; later visits get verdicts of the same form.",
     "The quality predictor, its choice and the grid of accept thresholds saw no calibration label.",
-    "Each certificate holds with its own confidence; they do not hold jointly.",
+    'Each certificate holds with its own confidence. With family "all" the accept promises hold '
+    "together with the confidence asked for, and so do the PAC intervals; else none hold jointly.",
     "An empty predicted structure (feature_volume_ml = 0) is never accepted and gets the interval "
     "[0, 1]; the interval's promise is about the other cases.",
 )
@@ -35,12 +39,13 @@ class StructureCertificate:
     Parameters
     ----------
     interval : IntervalCertificate
-    accept : AcceptCertificate
-    certify_chance : float or None
-        P(certify) estimated on the fit patients, before calibration labels were looked at; None
-        for a recalibration, whose population is not that of the fit patients.
-    grid : tuple of float
-        Accept thresholds in test order, fixed beforehand.
+    accept : AcceptCertificate or GroupedAcceptCertificate
+        Its tests, and those not reached, are the grid, fixed beforehand, in test order.
+    certify_chances : dict of str to float
+        P(certify) by group ("all" without groups), estimated on the fit patients before calibration
+        labels were looked at; empty for a recalibration, whose population is another one.
+    usefulness : Usefulness
+        Whether the predicted Dice says anything, on the calibration patients.
     patients_empty, patients_both_empty : int
         Calibration patients whose prediction is empty, and those whose reference is empty too.
 
@@ -50,11 +55,22 @@ class StructureCertificate:
     """
 
     interval: IntervalCertificate
-    accept: AcceptCertificate
-    certify_chance: float | None
-    grid: tuple[float, ...]
+    accept: AcceptCertificate | GroupedAcceptCertificate
+    certify_chances: dict[str, float]
+    usefulness: Usefulness
     patients_empty: int
     patients_both_empty: int
+
+    @property
+    def warning(self) -> str:
+        """What every verdict of this structure should say besides; empty where nothing."""
+        return "" if self.usefulness.informative else self.usefulness.in_words
+
+    def patients_of_group(self, group: str) -> int:
+        """Return how many calibration patients a group has; 0 without groups."""
+        if isinstance(self.accept, GroupedAcceptCertificate):
+            return self.accept.patients.get(group, 0)
+        return 0
 
 
 @dataclass(frozen=True)
@@ -74,7 +90,7 @@ class GateCertificate:
     data : dict
         Hash and counts of the calibration table, and what was left out and why.
     lineage : dict
-        Parent version, and hashed ids of fit and calibration patients.
+        Parent version, number of the look, and hashed ids of fit and calibration patients.
     files : dict
         SHA-256 of each other file of the version.
     libraries : dict
@@ -100,6 +116,19 @@ class GateCertificate:
     def id(self) -> str:
         """SHA-256 of the canonical JSON: the name of the version."""
         return sha256_hex(self.to_json().encode())
+
+    @property
+    def spent(self) -> str:
+        """What this calibration spent of the error probability of its promises, in words."""
+        spent, look = self.lineage["spent"], self.lineage["look"]
+        alone = "hold together" if self.settings["family"] == "all" else "each hold on their own"
+        looks = ""
+        if look > 1:
+            looks = f", after {look} looks {percent(round(spent['delta_of_each_so_far'], 6))} each"
+        return (
+            f"Spent: {percent(round(spent['delta_of_each'], 6))} of error probability on each of "
+            f"{spent['accept_promises']} accept promises{looks}; they {alone}."
+        )
 
     def to_json(self) -> str:
         """Return the canonical JSON, with each promise in words beside its numbers."""
@@ -129,9 +158,10 @@ class GateCertificate:
 def _structure(entry: dict[str, Any]) -> StructureCertificate:
     interval, accept = entry.pop("interval"), entry.pop("accept")
     del interval["promise"], accept["promise"]
+    kind = GroupedAcceptCertificate if "own" in accept else AcceptCertificate
     return StructureCertificate(
         interval=IntervalCertificate.from_dict(interval),
-        accept=AcceptCertificate.from_dict(accept),
-        grid=tuple(entry.pop("grid")),
+        accept=kind.from_dict(accept),
+        usefulness=Usefulness(**entry.pop("usefulness")),
         **entry,
     )

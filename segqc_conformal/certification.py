@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -10,29 +10,22 @@ import numpy as np
 import pandas as pd
 
 from segqc_conformal.adapters.skops_store import dump_models
+from segqc_conformal.calibration_rows import hashed_patients
 from segqc_conformal.calibrators.accept import AcceptThreshold
-from segqc_conformal.calibrators.accept_grid import accept_grid, start_chances
-from segqc_conformal.calibrators.interval import DiceInterval
+from segqc_conformal.calibrators.accept_grid import accept_grid
+from segqc_conformal.calibrators.looks import confidence_of_each, delta_of_look, delta_up_to_look
 from segqc_conformal.canonical_json import sha256_hex
-from segqc_conformal.certificate import GateCertificate, StructureCertificate
-from segqc_conformal.errors import InputError
-from segqc_conformal.features.table import check_feature_table, feature_columns, row_faults
+from segqc_conformal.certificate import GateCertificate
+from segqc_conformal.features.table import feature_columns
 from segqc_conformal.gate import CalibratedGate, profile_bytes
-from segqc_conformal.patients import first_case_of_each_patient, pseudonym
 from segqc_conformal.quality.predictor import FittedQuality
-from segqc_conformal.whole_case import WHOLE_CASE
+from segqc_conformal.structure_calibration import calibrate_structure
+from segqc_conformal.whole_case import WHOLE_CASE, subset_name
 
 if TYPE_CHECKING:
     from segqc_conformal.quality_gate import QualityGate
 
-__all__ = [
-    "certified_gate",
-    "hashed_patients",
-    "labelled_rows",
-    "likely_outcomes",
-    "one_case_each",
-    "unlabelled_rows",
-]
+__all__ = ["certified_gate", "likely_outcomes"]
 
 LIBRARIES = ("segqc-conformal", "numpy", "pandas", "scikit-learn", "scipy", "skops")
 PROFILE_COLUMNS = (
@@ -46,73 +39,7 @@ PROFILE_COLUMNS = (
     "accept_score",
     "dice",
 )
-LEFT_OUT_SHOWN = 20
 RESAMPLINGS = 200
-
-
-def labelled_rows(
-    table: pd.DataFrame, features: Sequence[str] | None = None
-) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Return the usable labelled rows of a feature table, and what was left out and why.
-
-    Parameters
-    ----------
-    table : DataFrame
-        A feature table; checked here.
-    features : sequence of str, optional
-        The features that will be read; None: all of the table.
-
-    Returns
-    -------
-    (rows, left_out)
-        Rows with ``dice`` and no fault; ``left_out`` counts unlabelled cases and names faulty ones.
-
-    Raises
-    ------
-    InputError
-        If no labelled row is usable.
-
-    Notes
-    -----
-    Guarantee: none.
-    """
-    table = check_feature_table(table)
-    faults = row_faults(table, features)
-    # row by row, as new cases are judged: a sound structure beside a faulty one gets a verdict too
-    rows = table[table["dice"].notna() & (faults == "")]
-    unlabelled = table[table["dice"].isna() & (faults == "")]
-    shown = faults[faults != ""].groupby(table["case_id"]).first()
-    left_out = {
-        "cases_unlabelled": int(unlabelled["case_id"].nunique()),
-        "cases_faulty": len(shown),
-        "faults": dict(list(shown.items())[:LEFT_OUT_SHOWN]),
-    }
-    if rows.empty:
-        raise InputError(
-            "at least one usable row with dice",
-            f"{len(table)} rows, none usable: {left_out}",
-            "add reference masks, or repair the rows named",
-        )
-    return rows.reset_index(drop=True), left_out
-
-
-def one_case_each(rows: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Keep the one case by which each patient counts (see `first_case_of_each_patient`)."""
-    return rows[rows["case_id"].isin(first_case_of_each_patient(rows, seed))]
-
-
-def unlabelled_rows(
-    table: pd.DataFrame, but_not: Collection[str], features: Sequence[str]
-) -> pd.DataFrame:
-    """Return the usable rows without ``dice`` of patients other than those in `but_not`."""
-    table = check_feature_table(table)
-    usable = table[(row_faults(table, features) == "") & table["dice"].isna()]
-    return usable[~usable["patient_id"].isin(list(but_not))].reset_index(drop=True)
-
-
-def hashed_patients(rows: pd.DataFrame) -> list[str]:
-    """Return the pseudonyms of the patients of some rows, sorted."""
-    return sorted(map(pseudonym, rows["patient_id"].unique()))
 
 
 def certified_gate(
@@ -125,6 +52,7 @@ def certified_gate(
     identity: dict[str, str],
     left_out: dict[str, Any],
     lineage: dict[str, Any],
+    same_population: bool = True,
     unlabelled: pd.DataFrame | None = None,
 ) -> CalibratedGate:
     """Certify a fitted quality predictor on calibration patients it has not seen.
@@ -142,6 +70,8 @@ def certified_gate(
         Structures, without ``whole_case``.
     identity, left_out, lineage : dict
         Recorded in the certificate.
+    same_population : bool
+        Whether fit and calibration patients are of one population: only then is P(certify) known.
     unlabelled : DataFrame, optional
         Scored rows of unlabelled patients of the population to be judged; the grid then comes
         from them.
@@ -155,8 +85,10 @@ def certified_gate(
     Guarantee: those of `DiceInterval` and `AcceptThreshold`, if `calibration` fitted, chose and
     tuned nothing.
     """
-    names = [*structures, *([WHOLE_CASE] if len(structures) > 1 else [])]
-    profile = _profile(tuning, calibration)
+    subsets = map(subset_name, settings.subsets)
+    names = [*structures, *subsets, *([WHOLE_CASE] if len(structures) > 1 else [])]
+    profile = _profile(tuning, calibration, settings.groups)
+    look = lineage["look"]
     files = {
         "predictor.skops": dump_models({"model": quality.model, "scale": quality.scale}),
         "profile.parquet": profile_bytes(profile),
@@ -165,12 +97,14 @@ def certified_gate(
         identity=identity,
         settings=settings.as_dict(),
         structures={
-            name: _certify(
+            name: calibrate_structure(
                 settings,
                 tuning[tuning["structure"] == name],
                 calibration[calibration["structure"] == name],
                 None if unlabelled is None else unlabelled[unlabelled["structure"] == name],
-                first=lineage["parent"] is None,
+                promises=len(names) if settings.family == "all" else 1,
+                look=look,
+                first=same_population,
             )
             for name in names
         },
@@ -181,55 +115,27 @@ def certified_gate(
             "choice": quality.choice,
         },
         data=_data(calibration, tuning, left_out),
-        lineage={**lineage, "calibration_patients": hashed_patients(calibration)},
+        lineage={
+            **lineage,
+            "calibration_patients": hashed_patients(calibration),
+            "spent": _spent(settings, len(names), look),
+        },
         files={name: sha256_hex(content) for name, content in files.items()},
         libraries={name: version(name) for name in LIBRARIES},
     )
+    # as it will be read from the folder: the same order of keys, the same types
+    certificate = GateCertificate.from_json(certificate.to_json())
     return CalibratedGate(certificate, quality, profile, files)
 
 
-def _certify(
-    settings: QualityGate,
-    tuning: pd.DataFrame,
-    calibration: pd.DataFrame,
-    unlabelled: pd.DataFrame | None,
-    first: bool,
-) -> StructureCertificate:
-    known = calibration[calibration["predicted_dice"].notna()]
-    interval = DiceInterval(
-        miscoverage=settings.miscoverage, confidence=settings.interval_confidence
-    ).calibrate(known["predicted_dice"], known["dice"], known["scale"])
-    patients = len(calibration)
-    risk, confidence = settings.tolerated_error, settings.confidence
-    if unlabelled is None:
-        bad = tuning["dice"] <= settings.dice_threshold
-        grid = accept_grid(tuning["accept_score"], patients, risk, confidence, tuning_bad=bad)
-    else:
-        grid = accept_grid(unlabelled["accept_score"], patients, risk, confidence)
-    accept = AcceptThreshold(settings.dice_threshold, risk, confidence).calibrate(
-        calibration["accept_score"], calibration["dice"], grid
-    )
-    empty = calibration["predicted_dice"].isna()
-    return StructureCertificate(
-        interval=interval,
-        accept=accept,
-        certify_chance=_certify_chance(settings, tuning, grid, patients) if first else None,
-        grid=tuple(float(threshold) for threshold in grid),
-        patients_empty=int(empty.sum()),
-        patients_both_empty=int((empty & (calibration["dice"] == 1.0)).sum()),
-    )
-
-
-def _certify_chance(settings: QualityGate, tuning: pd.DataFrame, grid: Any, patients: int) -> float:
-    if grid.size == 0:
-        return 0.0
-    scores, dice = tuning["accept_score"].to_numpy(), tuning["dice"].to_numpy()
-    bad = dice <= settings.dice_threshold
-    return float(
-        start_chances(
-            scores, bad, grid[:1], patients, settings.tolerated_error, settings.confidence
-        )[0]
-    )
+def _spent(settings: QualityGate, promises: int, look: int) -> dict[str, float]:
+    """Return what this calibration spends of the error probability of its accept promises."""
+    each = confidence_of_each(settings.confidence, promises if settings.family == "all" else 1)
+    return {
+        "accept_promises": promises,
+        "delta_of_each": delta_of_look(each, settings.looks, look),
+        "delta_of_each_so_far": delta_up_to_look(each, settings.looks, look),
+    }
 
 
 def likely_outcomes(
@@ -258,11 +164,14 @@ def likely_outcomes(
     return outcomes
 
 
-def _profile(tuning: pd.DataFrame, calibration: pd.DataFrame) -> pd.DataFrame:
+def _profile(tuning: pd.DataFrame, calibration: pd.DataFrame, groups: str | None) -> pd.DataFrame:
     parts = [tuning.assign(role="fit"), calibration.assign(role="calibration")]
     rows = pd.concat([part for part in parts if len(part)], ignore_index=True)
     rows["case"] = pd.factorize(rows["role"] + "/" + rows["case_id"])[0]
-    return rows[[*PROFILE_COLUMNS, *feature_columns(rows)]]
+    columns = dict.fromkeys(
+        [*PROFILE_COLUMNS, *([groups] if groups else []), *feature_columns(rows)]
+    )
+    return rows[list(columns)]
 
 
 def _data(

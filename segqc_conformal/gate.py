@@ -12,132 +12,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from segqc_conformal.certificate import GateCertificate, StructureCertificate
+from segqc_conformal.certificate import GateCertificate
+from segqc_conformal.decision import decided
 from segqc_conformal.features.table import (
     IDENTITY_COLUMNS,
     check_feature_table,
     row_faults,
 )
 from segqc_conformal.quality.predictor import FittedQuality
+from segqc_conformal.scoring import score_rows
 from segqc_conformal.verdict_table import VERDICT_COLUMNS
-from segqc_conformal.whole_case import WHOLE_CASE, whole_case_rows
+from segqc_conformal.whole_case import WHOLE_CASE, is_single, subset_name
 
-__all__ = [
-    "CalibratedGate",
-    "decided",
-    "empty_prediction",
-    "profile_bytes",
-    "score_rows",
-    "with_scores",
-]
-
-
-def score_rows(
-    rows: pd.DataFrame,
-    quality: FittedQuality,
-    structures: tuple[str, ...],
-    dice_threshold: float,
-) -> pd.DataFrame:
-    """Add predicted Dice, scale and accept score to usable rows, and the whole-case rows.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        Usable rows of a checked feature table.
-    quality : FittedQuality
-    structures : tuple of str
-        Structures of a whole case.
-    dice_threshold : float
-        The accept score is ``(predicted - dice_threshold) / scale``.
-
-    Returns
-    -------
-    DataFrame
-        `rows` with ``predicted_dice, scale, accept_score``; an empty prediction has no
-        predicted Dice and the accept score -inf. Whole-case rows follow.
-
-    Notes
-    -----
-    Guarantee: none by itself.
-    """
-    known = rows[~empty_prediction(rows)]
-    predictions = pd.DataFrame(
-        dict(zip(("predicted_dice", "scale"), quality.predict(known), strict=True)),
-        index=known.index,
-    )
-    return with_scores(rows, predictions, structures, dice_threshold)
-
-
-def with_scores(
-    rows: pd.DataFrame,
-    predictions: pd.DataFrame,
-    structures: tuple[str, ...],
-    dice_threshold: float,
-) -> pd.DataFrame:
-    """Add given predictions, their accept scores, and the whole-case rows.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        Usable rows of a checked feature table.
-    predictions : DataFrame
-        ``predicted_dice`` and ``scale`` by the index of `rows`; rows absent from it are empty
-        predictions: no predicted Dice, accept score -inf.
-    structures : tuple of str
-        Structures of a whole case.
-    dice_threshold : float
-        The accept score is ``(predicted - dice_threshold) / scale``.
-
-    Returns
-    -------
-    DataFrame
-
-    Notes
-    -----
-    Guarantee: none by itself.
-    """
-    scored = rows.join(predictions)
-    score = (scored["predicted_dice"] - dice_threshold) / scored["scale"]
-    scored["accept_score"] = score.fillna(-np.inf)
-    whole = whole_case_rows(scored, structures)
-    return pd.concat([scored, whole], ignore_index=True) if len(whole) else scored
-
-
-def empty_prediction(rows: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Return which rows have an empty predicted structure (``feature_volume_ml`` is 0)."""
-    if "feature_volume_ml" not in rows:
-        return np.zeros(len(rows), dtype=bool)
-    return np.asarray(rows["feature_volume_ml"] == 0.0)
-
-
-def decided(rows: pd.DataFrame, certificate: StructureCertificate) -> pd.DataFrame:
-    """Apply the certificate of one structure to its scored rows.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        Rows of that structure, as `score_rows` returns them.
-    certificate : StructureCertificate
-
-    Returns
-    -------
-    DataFrame
-        `rows` with ``dice_low, dice_high, accept, reason``; an empty prediction gets [0, 1].
-
-    Notes
-    -----
-    Guarantee: that of the certificate, for new patients.
-    """
-    empty = rows["predicted_dice"].isna().to_numpy()
-    low, high = np.zeros(len(rows)), np.ones(len(rows))
-    known = rows[~empty]
-    low[~empty], high[~empty] = certificate.interval.interval(
-        known["predicted_dice"], known["scale"]
-    )
-    accept = certificate.accept.accept(rows["accept_score"])
-    refused = "cannot_certify" if certificate.accept.threshold is None else "below_threshold"
-    reason = np.where(accept, "certified", np.where(empty, "empty_prediction", refused))
-    return rows.assign(dice_low=low, dice_high=high, accept=accept, reason=reason)
+__all__ = ["CalibratedGate", "profile_bytes"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,8 +55,8 @@ class CalibratedGate:
 
     @property
     def structures(self) -> tuple[str, ...]:
-        """Structures that can be judged, without ``whole_case``."""
-        return tuple(name for name in self.certificate.structures if name != WHOLE_CASE)
+        """Structures that can be judged, without ``whole_case`` and subsets."""
+        return tuple(filter(is_single, self.certificate.structures))
 
     @property
     def patients(self) -> frozenset[str]:
@@ -205,12 +92,19 @@ class CalibratedGate:
         faults = self._faults(table)
         usable = table[faults == ""]
         scored = score_rows(
-            usable, self.quality, self.structures, self.certificate.settings["dice_threshold"]
+            usable,
+            self.quality,
+            self.structures,
+            self._settings["dice_threshold"],
+            self._settings["subsets"],
         )
         refused = table[faults != ""].drop_duplicates(["case_id", "structure"])
         verdicts = [self._judge_structure(rows) for _, rows in scored.groupby("structure")]
         verdicts.append(self._refused(refused, faults[refused.index]))
-        verdicts.append(self._incomplete_cases(table, scored, faults))
+        verdicts += [
+            self._incomplete_cases(table, scored, faults, name, members)
+            for name, members in self._together.items()
+        ]
         judged = [part for part in verdicts if len(part)]
         out = pd.concat(judged or verdicts, ignore_index=True)
         out = out.assign(calibration=self.id)[list(VERDICT_COLUMNS)]
@@ -234,22 +128,30 @@ class CalibratedGate:
                     f"calibrated for this {column}"
                 )
             )
+        groups = self._settings["groups"]
+        if groups is not None and groups not in table:
+            faults[faults == ""] = (
+                f"expected the column {groups}, by which this gate is calibrated; received a table "
+                "without it; remedy: add the column"
+            )
         unknown = ~table["structure"].isin(self.structures) & (faults == "")
         faults[unknown] = "unknown_group: structure was not calibrated"
         return faults
 
     def _judge_structure(self, rows: pd.DataFrame) -> pd.DataFrame:
         certificate = self.certificate.structures[rows["structure"].iloc[0]]
-        messages = {
-            "certified": certificate.accept.promise,
-            "below_threshold": "The accept score lies below the certified threshold: a human "
-            "should look.",
-            "cannot_certify": certificate.accept.promise,
-            "empty_prediction": "The predicted structure is empty: nothing is promised, a human "
-            "should look.",
-        }
-        verdicts = decided(rows, certificate)
-        return verdicts.assign(message=verdicts["reason"].map(messages))
+        return decided(rows, certificate, self._settings["groups"])
+
+    @property
+    def _settings(self) -> dict[str, Any]:
+        return self.certificate.settings
+
+    @property
+    def _together(self) -> dict[str, tuple[str, ...]]:
+        """What is judged together: named subsets, and the whole case where there are several."""
+        subsets = {subset_name(name): tuple(m) for name, m in self._settings["subsets"].items()}
+        whole = {WHOLE_CASE: self.structures} if len(self.structures) > 1 else {}
+        return {**subsets, **whole}
 
     def _refused(self, rows: pd.DataFrame, faults: pd.Series) -> pd.DataFrame:
         unknown = faults.str.startswith("unknown_group")
@@ -264,26 +166,27 @@ class CalibratedGate:
         )
 
     def _incomplete_cases(
-        self, table: pd.DataFrame, scored: pd.DataFrame, faults: pd.Series
+        self,
+        table: pd.DataFrame,
+        scored: pd.DataFrame,
+        faults: pd.Series,
+        name: str,
+        members: tuple[str, ...],
     ) -> pd.DataFrame:
-        if WHOLE_CASE not in self.certificate.structures:
-            return table.iloc[:0]
-        judged = scored.loc[scored["structure"] == WHOLE_CASE, "case_id"]
+        judged = scored.loc[scored["structure"] == name, "case_id"]
         rest = table[~table["case_id"].isin(judged)].drop_duplicates("case_id")
         usable = table[faults == ""].groupby("case_id")["structure"].agg(set)
-        missing = [
-            sorted(set(self.structures) - usable.get(case, set())) for case in rest["case_id"]
-        ]
+        missing = [sorted(set(members) - usable.get(case, set())) for case in rest["case_id"]]
         why = pd.Series(
             [f"expected usable rows of every structure; none for {names}" for names in missing],
             index=rest.index,
             dtype=object,
         )
-        return self._refused(rest.assign(structure=WHOLE_CASE), why)
+        return self._refused(rest.assign(structure=name), why)
 
     def _in_order(self, verdicts: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
         case_order = {case: i for i, case in enumerate(table["case_id"].unique())}
-        names = [*self.structures, WHOLE_CASE]
+        names = [*self.structures, *self._together]
         rank = verdicts["structure"].map(
             lambda name: names.index(name) if name in names else len(names)
         )

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import pandas as pd
 
-from segqc_conformal.calibrators.checks import check_open_unit
-from segqc_conformal.certification import (
-    certified_gate,
+from segqc_conformal.calibration_rows import (
     hashed_patients,
     labelled_rows,
-    likely_outcomes,
     one_case_each,
+    with_group,
 )
+from segqc_conformal.calibrators.accept import AcceptThreshold
+from segqc_conformal.calibrators.interval import DiceInterval
+from segqc_conformal.certification import certified_gate
 from segqc_conformal.errors import InputError
+from segqc_conformal.exploration import Exploration, explored
 from segqc_conformal.features.table import one_identity
-from segqc_conformal.gate import CalibratedGate, empty_prediction, score_rows, with_scores
+from segqc_conformal.gate import CalibratedGate
 from segqc_conformal.patients import split_patients
 from segqc_conformal.quality.predictor import FittedQuality, fit_quality
+from segqc_conformal.scoring import empty_prediction, score_rows, with_scores
 
 __all__ = ["QualityGate"]
 
@@ -43,6 +46,20 @@ class QualityGate:
         1 - delta of the accept promise.
     interval_confidence : float, optional
         1 - delta of a PAC interval; None: the interval is marginal.
+    side : {"two-sided", "lower", "upper"}, default "two-sided"
+        Both ends of the interval, or one end only.
+    groups : str, optional
+        Column of the feature table, known without the reference mask (site, scanner, size class):
+        intervals and accept thresholds then hold within each of its groups.
+    subsets : mapping of str to sequence of str, optional
+        Named subsets of the structures, each judged together by its worst one, as the whole case
+        is; their rows are called "subset:" and the name.
+    family : {"each", "all"}, default "each"
+        Each accept promise holds with `confidence` on its own, or all (structures, subsets, whole
+        case, groups) hold together, and so do PAC intervals.
+    looks : {"one", "many"}, default "one"
+        "many", declared before the first look: more patients may be added and all be calibrated
+        again (`look_again`); look k spends ``delta / (k (k + 1))``.
     seed : int, default 0
         Seed of the patient split, of ties between visits and of the forest.
 
@@ -62,15 +79,29 @@ class QualityGate:
     tolerated_error: float = 0.10
     confidence: float = 0.90
     interval_confidence: float | None = None
+    side: str = "two-sided"
+    groups: str | None = None
+    subsets: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    family: str = "each"
+    looks: str = "one"
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Check the settings."""
-        check_open_unit(**{name: value for name, value in asdict(self).items() if name != "seed"})
+        """Check the settings, by the rules of the calibrators that get them."""
+        DiceInterval(self.miscoverage, self.side, self.interval_confidence)
+        AcceptThreshold(
+            self.dice_threshold,
+            self.tolerated_error,
+            self.confidence,
+            looks=self.looks,
+            family=self.family,
+        )
+        _check_subsets(self.subsets)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the settings as a certificate keeps them."""
-        return asdict(self)
+        subsets = {name: list(members) for name, members in self.subsets.items()}
+        return {**asdict(self), "subsets": subsets}
 
     def calibrate(
         self,
@@ -108,10 +139,12 @@ class QualityGate:
         """
         labelled, left_out = labelled_rows(table)
         identity = one_identity(labelled)
+        labelled = with_group(labelled, self.groups, left_out)
         structures = tuple(sorted(labelled["structure"].unique()))
+        _check_members(self.subsets, structures)
         fit, calibration = self._split(labelled, fit_patients)
         quality, tuning = self._fit(fit, structures, candidates, progress)
-        scored = score_rows(calibration, quality, structures, self.dice_threshold)
+        scored = score_rows(calibration, quality, structures, self.dice_threshold, self.subsets)
         return certified_gate(
             self,
             quality,
@@ -120,7 +153,7 @@ class QualityGate:
             structures,
             identity=identity,
             left_out=left_out,
-            lineage={"parent": None, "fit_patients": hashed_patients(fit)},
+            lineage={"parent": None, "look": 1, "fit_patients": hashed_patients(fit)},
         )
 
     def explore(
@@ -129,40 +162,46 @@ class QualityGate:
         fit_patients: Sequence[str] | None = None,
         *,
         tolerated_errors: Sequence[float] = (0.02, 0.05, 0.10, 0.15, 0.20),
+        dice_thresholds: Sequence[float] = (0.7, 0.75, 0.8, 0.85, 0.9),
+        miscoverages: Sequence[float] = (0.05, 0.10, 0.20, 0.30),
+        candidates: Mapping[str, Any] | None = None,
         progress: Callable[[str], None] | None = None,
-    ) -> pd.DataFrame:
-        """Show what each tolerated error would probably give, from the fit patients alone.
+    ) -> Exploration:
+        """Show what each choice of risk would probably give, from the fit patients alone.
 
         Parameters
         ----------
-        table, fit_patients, progress
+        table, fit_patients, candidates, progress
             As for `calibrate`, which uses the same fit patients.
-        tolerated_errors : sequence of float
-            Risks to compare, in (0, 1).
+        tolerated_errors, dice_thresholds, miscoverages : sequence of float
+            Risks to compare, in (0, 1), beside those of the settings.
 
         Returns
         -------
-        DataFrame
-            ``structure, tolerated_error, p_certify, share_accepted``: over 200 resamplings of the
-            fit patients to the number of calibration patients, how often a certificate comes, and
-            the mean share that it accepts.
+        Exploration
+            ``outcomes``, ``widths`` and curves, by structure.
 
         Notes
         -----
         Guarantee: none; no label of a calibration patient is read, so choosing the risk by this
-        table spends nothing.
+        spends nothing.
         """
-        labelled, _ = labelled_rows(table)
+        labelled, left_out = labelled_rows(table)
+        one_identity(labelled)
+        labelled = with_group(labelled, self.groups, left_out)
         structures = tuple(sorted(labelled["structure"].unique()))
+        _check_members(self.subsets, structures)
         fit, calibration = self._split(labelled, fit_patients)
-        _, tuning = self._fit(fit, structures, None, progress)
-        patients = calibration["patient_id"].nunique()
-        rows = [
-            {"structure": name, **outcome}
-            for name, part in tuning.groupby("structure", sort=False)
-            for outcome in likely_outcomes(self, part, patients, tolerated_errors)
-        ]
-        return pd.DataFrame(rows)
+        _, tuning = self._fit(fit, structures, candidates, progress)
+        return explored(
+            self,
+            tuning,
+            calibration,
+            structures,
+            tolerated_errors=tolerated_errors,
+            dice_thresholds=dice_thresholds,
+            miscoverages=miscoverages,
+        )
 
     def _fit(
         self,
@@ -179,7 +218,7 @@ class QualityGate:
             seed=self.seed,
             progress=progress,
         )
-        tuning = with_scores(fit, out_of_fold, structures, self.dice_threshold)
+        tuning = with_scores(fit, out_of_fold, structures, self.dice_threshold, self.subsets)
         return quality, one_case_each(tuning, self.seed)
 
     def _split(
@@ -203,3 +242,22 @@ class QualityGate:
                 "at least one fit patient", "none", "name some, or leave fit_patients out"
             )
         return labelled[fit], labelled[~fit]
+
+
+def _check_subsets(subsets: Mapping[str, Sequence[str]]) -> None:
+    for name, members in subsets.items():
+        if not name or isinstance(members, str) or len(set(members)) < 2:
+            raise InputError(
+                "subsets as {name: [two or more structures]}",
+                {name: members},
+                "a single structure has verdicts of its own",
+            )
+
+
+def _check_members(subsets: Mapping[str, Sequence[str]], structures: tuple[str, ...]) -> None:
+    for name, members in subsets.items():
+        unknown = sorted(set(members) - set(structures))
+        if unknown:
+            raise InputError(
+                f"subset {name} of the structures {list(structures)}", unknown, "correct the names"
+            )

@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from segqc_conformal.calibration_folder import CalibrationFolder, Switch
-from segqc_conformal.calibrators.checks import percent
-from segqc_conformal.certification import (
-    certified_gate,
+from segqc_conformal.calibration_rows import (
+    check_features,
+    check_identity,
     labelled_rows,
-    one_case_each,
+    rescored,
+    tuning_rows,
     unlabelled_rows,
+    with_group,
 )
-from segqc_conformal.errors import CalibrationError, IdentityError, InputError
-from segqc_conformal.features.table import one_identity
-from segqc_conformal.gate import CalibratedGate, score_rows
+from segqc_conformal.calibrators.checks import percent
+from segqc_conformal.certification import certified_gate
+from segqc_conformal.errors import CalibrationError, InputError
+from segqc_conformal.gate import CalibratedGate
 from segqc_conformal.patients import pseudonym
 from segqc_conformal.plan import fewest_for_interval
 from segqc_conformal.quality_gate import QualityGate
@@ -27,7 +30,7 @@ from segqc_conformal.quality_gate import QualityGate
 if TYPE_CHECKING:
     from segqc_conformal.case_log import CaseLog
 
-__all__ = ["FolderStatus", "audits_since", "recalibrate", "rollback", "status"]
+__all__ = ["FolderStatus", "audits_since", "check_who", "recalibrate", "rollback", "status"]
 
 SMALLEST_GRID = 20  # unlabelled patients from whose scores a grid of thresholds can be made
 
@@ -40,6 +43,7 @@ class FolderStatus:
     versions: tuple[str, ...]
     history: tuple[Switch, ...]
     promises: dict[str, dict[str, str]]
+    spent: str
 
 
 def recalibrate(
@@ -81,13 +85,14 @@ def recalibrate(
     Guarantee: those of `QualityGate`, for this version and the population its patients were drawn
     from. Each version spends its own delta.
     """
-    _check_who(by, reason)
+    check_who(by, reason)
     versions = CalibrationFolder(folder)
     parent = versions.load()
     settings = QualityGate(**parent.certificate.settings)
-    _check_features(table, parent)
+    check_features(table, parent)
     rows, left_out = labelled_rows(table, parent.quality.features)
-    _check_identity(rows, parent)
+    check_identity(rows, parent)
+    rows = with_group(rows, settings.groups, left_out)
     rows = rows[rows["structure"].isin(parent.structures)]
     known = _known_patients(table, versions)
     fresh = rows[~rows["patient_id"].isin(known)]
@@ -96,26 +101,24 @@ def recalibrate(
     )
     complete = fresh.groupby("case_id")["structure"].transform("nunique") == len(parent.structures)
     _check_enough(fresh.loc[complete, "patient_id"].nunique(), settings)
-
-    def scored(usable: pd.DataFrame) -> pd.DataFrame:
-        found = score_rows(usable, parent.quality, parent.structures, settings.dice_threshold)
-        return one_case_each(found, settings.seed)
-
     calibrated = table[table["structure"].isin(parent.structures)]
     others = unlabelled_rows(calibrated, [*known, *fresh["patient_id"]], parent.quality.features)
+    enough = others["patient_id"].nunique() >= SMALLEST_GRID
     gate = certified_gate(
         settings,
         parent.quality,
-        _tuning_rows(parent),
-        scored(fresh),
+        tuning_rows(parent),
+        rescored(fresh, parent),
         parent.structures,
         identity=parent.certificate.identity,
         left_out=left_out,
         lineage={
             "parent": parent.id,
+            "look": 1,
             "fit_patients": parent.certificate.lineage["fit_patients"],
         },
-        unlabelled=scored(others) if others["patient_id"].nunique() >= SMALLEST_GRID else None,
+        same_population=False,
+        unlabelled=rescored(others, parent) if enough else None,
     )
     versions.add(gate, action="recalibrate", by=by, reason=reason, now=now)
     return gate
@@ -201,7 +204,7 @@ def rollback(
     InputError
         If there is no such version, or no parent.
     """
-    _check_who(by, reason)
+    check_who(by, reason)
     versions = CalibrationFolder(folder)
     if to is None:
         to = versions.load().certificate.lineage["parent"]
@@ -236,33 +239,15 @@ def status(folder: str | Path) -> FolderStatus:
             name: {"interval": entry.interval.promise, "accept": entry.accept.promise}
             for name, entry in certificate.structures.items()
         },
+        spent=certificate.spent,
     )
 
 
-def _check_who(by: str, reason: str) -> None:
+def check_who(by: str, reason: str) -> None:
+    """Refuse a switch of versions without a name and a reason."""
     if not by.strip() or not reason.strip():
         raise InputError(
             "a name and a reason", f"by={by!r}, reason={reason!r}", "say who switches and why"
-        )
-
-
-def _check_features(table: pd.DataFrame, parent: CalibratedGate) -> None:
-    missing = [name for name in parent.quality.features if name not in table]
-    if missing:
-        raise InputError(
-            f"the features of the calibration in force, {missing[:5]} among them",
-            "a table without them",
-            "extract with the settings of the calibration",
-        )
-
-
-def _check_identity(rows: pd.DataFrame, parent: CalibratedGate) -> None:
-    identity = one_identity(rows)
-    if identity != parent.certificate.identity:
-        raise IdentityError(
-            f"rows of {parent.certificate.identity}",
-            identity,
-            "calibrate a new folder for another model, sampler or kind of judged mask",
         )
 
 
@@ -283,8 +268,3 @@ def _check_enough(patients: int, settings: QualityGate) -> None:
             patients,
             f"audit {(needed or 0) - patients} more patients, drawn at random",
         )
-
-
-def _tuning_rows(parent: CalibratedGate) -> pd.DataFrame:
-    fit = parent.profile[parent.profile["role"] == "fit"]
-    return fit.drop(columns="role").assign(case_id=fit["case"].astype(str))

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import pandas as pd
 
-__all__ = ["WHOLE_CASE", "deciding_rows", "whole_case_rows", "worst_dice"]
+__all__ = [
+    "WHOLE_CASE",
+    "deciding_rows",
+    "is_single",
+    "single_structures",
+    "subset_name",
+    "whole_case_rows",
+    "worst_dice",
+]
 
 WHOLE_CASE = "whole_case"
+SUBSET = "subset:"  # what the row of a named subset of structures is called by, before its name
 
 
-def whole_case_rows(rows: pd.DataFrame, structures: tuple[str, ...]) -> pd.DataFrame:
-    """Add up the structures of each case to one row: the worst of them.
+def whole_case_rows(
+    rows: pd.DataFrame,
+    structures: tuple[str, ...],
+    subsets: Mapping[str, Sequence[str]] | None = None,
+) -> pd.DataFrame:
+    """Add up the structures of each case to one row: the worst of them; also of named subsets.
 
     Parameters
     ----------
@@ -20,22 +35,34 @@ def whole_case_rows(rows: pd.DataFrame, structures: tuple[str, ...]) -> pd.DataF
         ``accept_score`` and ``dice``.
     structures : tuple of str
         The structures that make a whole case.
+    subsets : mapping of str to sequence of str, optional
+        By name: some of the structures, added up in the same way.
 
     Returns
     -------
     DataFrame
-        One row per case that has every structure, with ``structure = "whole_case"``: Dice and
-        accept score are the worst structure's; predicted Dice and its scale are those of the
-        structure with the worst predicted Dice (missing where one structure is predicted empty).
-        Empty where there is a single structure.
+        One row per case that has every structure, with ``structure = "whole_case"`` (or
+        "subset:" and the name of the subset): Dice and accept score are the worst structure's;
+        predicted Dice and its scale are those of the structure with the worst predicted Dice
+        (missing where one structure is predicted empty). No ``whole_case`` where there is a single
+        structure.
 
     Notes
     -----
     Guarantee: none by itself; the row is calibrated like a structure, because accepting all
     structures one by one carries no promise for the case.
     """
-    if len(structures) < 2:
-        return rows.iloc[:0]
+    parts = [
+        _worst_rows(rows, subset_name(name), members) for name, members in (subsets or {}).items()
+    ]
+    if len(structures) > 1:
+        parts.append(_worst_rows(rows, WHOLE_CASE, structures))
+    parts = [part for part in parts if len(part)]
+    return pd.concat(parts, ignore_index=True) if parts else rows.iloc[:0]
+
+
+def _worst_rows(rows: pd.DataFrame, name: str, structures: Sequence[str]) -> pd.DataFrame:
+    rows = rows[rows["structure"].isin(list(structures))]
     complete = rows.groupby("case_id")["structure"].transform("nunique") == len(structures)
     rows = rows[complete]
     # an empty prediction has no predicted Dice: it is the worst
@@ -43,7 +70,7 @@ def whole_case_rows(rows: pd.DataFrame, structures: tuple[str, ...]) -> pd.DataF
     worst = rows.assign(_order=order).sort_values(["case_id", "_order"], kind="stable")
     out = worst.drop_duplicates("case_id").drop(columns="_order").set_index("case_id")
     by_case = rows.groupby("case_id")
-    out["structure"] = WHOLE_CASE
+    out["structure"] = name
     out["accept_score"] = by_case["accept_score"].min()
     out["dice"] = worst_dice(rows)
     features = [column for column in out.columns if column.startswith("feature_")]
@@ -77,6 +104,39 @@ def worst_dice(rows: pd.DataFrame) -> pd.Series:
     by_case = rows.groupby("case_id")["dice"]
     # min skips missing values, but the Dice of a case is unknown if one structure's is
     return by_case.min().where(by_case.count() == by_case.size())
+
+
+def subset_name(name: str) -> str:
+    """Return what the rows of a named subset are called in the column ``structure``.
+
+    Examples
+    --------
+    >>> subset_name("tumour")
+    'subset:tumour'
+    """
+    return SUBSET + name
+
+
+def is_single(structure: str) -> bool:
+    """Return whether a name is that of a single structure, not of a whole case or a subset.
+
+    Examples
+    --------
+    >>> is_single("core"), is_single("whole_case"), is_single(subset_name("tumour"))
+    (True, False, False)
+    """
+    return structure != WHOLE_CASE and not structure.startswith(SUBSET)
+
+
+def single_structures(structure: pd.Series) -> pd.Series:
+    """Return which rows are of a single structure.
+
+    Examples
+    --------
+    >>> single_structures(pd.Series(["core", "subset:tumour", "whole_case"])).tolist()
+    [True, False, False]
+    """
+    return structure.map(is_single).astype(bool)
 
 
 def deciding_rows(rows: pd.DataFrame, case: str = "case_id") -> pd.Series:

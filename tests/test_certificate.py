@@ -1,7 +1,12 @@
 import dataclasses
 import json
+from collections.abc import Callable
+from importlib.resources import files
+from typing import Any
 
+import jsonschema
 import numpy as np
+import pandas as pd
 import pytest
 
 from segqc_conformal.calibrators import DiceInterval
@@ -9,6 +14,7 @@ from segqc_conformal.canonical_json import sha256_hex
 from segqc_conformal.certificate import GateCertificate
 from segqc_conformal.errors import FileFormatError
 from segqc_conformal.gate import CalibratedGate
+from segqc_conformal.quality_gate import QualityGate
 
 
 def test_json_and_back_is_the_same_certificate_with_the_same_id(gate: CalibratedGate) -> None:
@@ -21,9 +27,9 @@ def test_json_and_back_is_the_same_certificate_with_the_same_id(gate: Calibrated
 
 def test_a_certificate_of_another_schema_is_refused_by_its_number(gate: CalibratedGate) -> None:
     fields = json.loads(gate.certificate.to_json())
-    assert fields["certificate_schema"] == 2
-    with pytest.raises(FileFormatError, match="a certificate of schema 2; received 1"):
-        GateCertificate.from_json(json.dumps({**fields, "certificate_schema": 1}))
+    assert fields["certificate_schema"] == 3
+    with pytest.raises(FileFormatError, match="a certificate of schema 3; received 2"):
+        GateCertificate.from_json(json.dumps({**fields, "certificate_schema": 2}))
 
 
 def test_intervals_by_group_and_by_weight_survive_the_json(gate: CalibratedGate) -> None:
@@ -36,6 +42,28 @@ def test_intervals_by_group_and_by_weight_survive_the_json(gate: CalibratedGate)
         again = GateCertificate.from_json(certificate.to_json())
         assert again == certificate
         assert again.id == certificate.id
+
+
+def test_certificates_follow_the_json_schema_that_ships(
+    gate: CalibratedGate, cohort: Callable[..., pd.DataFrame], cheap: dict[str, Any]
+) -> None:
+    text = files("segqc_conformal").joinpath("certificate.schema.json").read_text()
+    check = jsonschema.Draft202012Validator(json.loads(text))
+    settings = QualityGate(
+        groups="site", family="all", looks="many", interval_confidence=0.9, side="lower"
+    )
+    gates = (
+        gate,
+        settings.calibrate(cohort(200), candidates=cheap),
+        QualityGate(subsets={"all": ["anterior", "posterior"]}).calibrate(cohort(60)),
+        QualityGate().calibrate(cohort(20), candidates=cheap),
+    )
+    for one in gates:
+        check.validate(json.loads(one.certificate.to_json()))
+    fields = json.loads(gate.certificate.to_json())
+    del fields["structures"]["anterior"]["accept"]["tests"]
+    assert not check.is_valid(fields)
+    assert not check.is_valid({**fields, "more": 1})
 
 
 def test_the_json_says_each_promise_in_words(gate: CalibratedGate) -> None:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from segqc_conformal.calibration_folder import CalibrationFolder
-from segqc_conformal.certification import hashed_patients
+from segqc_conformal.calibration_rows import hashed_patients
 from segqc_conformal.errors import CalibrationError, IdentityError, InputError, SegqcError
 from segqc_conformal.features.table import check_feature_table
 from segqc_conformal.gate import CalibratedGate
@@ -199,7 +199,7 @@ def test_unlabelled_patients_set_the_grid_and_no_fresh_label_does(
     spoiled = labelled.assign(dice=(labelled["dice"] * 7.3) % 1.0)
     grids = [
         {
-            name: entry.grid
+            name: entry.accept.grid
             for name, entry in recalibrate(
                 where, pd.concat([rows, others]), **WHO
             ).certificate.structures.items()
@@ -207,4 +207,4 @@ def test_unlabelled_patients_set_the_grid_and_no_fresh_label_does(
         for where, rows in ((folder, labelled), (tmp_path / "twin", spoiled))
     ]
     assert grids[0] == grids[1]
-    assert all(grids[0][name] != gate.certificate.structures[name].grid for name in grids[0])
+    assert all(grids[0][name] != gate.certificate.structures[name].accept.grid for name in grids[0])

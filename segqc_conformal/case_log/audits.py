@@ -13,7 +13,7 @@ from segqc_conformal.case_log.adding import among
 from segqc_conformal.case_log.rows import expand_features, fetched, time_text
 from segqc_conformal.errors import InputError
 from segqc_conformal.patients import stable_hash
-from segqc_conformal.whole_case import WHOLE_CASE
+from segqc_conformal.whole_case import WHOLE_CASE, is_single
 
 __all__ = ["answer_audit", "answered_audits", "draw_cases", "never_drawn", "pending_cases"]
 
@@ -64,11 +64,9 @@ def _record_draw(connection: Connection, sequence: int, rate: float, now: str) -
 
 def _structures(connection: Connection, sequence: int) -> list[str]:
     verdicts = schema.verdicts.c
-    query = select(verdicts.structure).where(
-        verdicts.sequence == sequence, verdicts.structure != WHOLE_CASE
-    )
-    found = [row.structure for row in connection.execute(query.order_by(verdicts.structure))]
-    return found or [WHOLE_CASE]
+    query = select(verdicts.structure).where(verdicts.sequence == sequence)
+    names = [row.structure for row in connection.execute(query.order_by(verdicts.structure))]
+    return [name for name in names if is_single(name)] or [WHOLE_CASE]
 
 
 def answer_audit(

@@ -22,6 +22,35 @@ def calibrate(
     interval_confidence: Annotated[
         float | None, typer.Option(help="Confidence of the interval (PAC). Default: marginal.")
     ] = None,
+    side: Annotated[
+        str, typer.Option(help="Ends of the Dice interval: two-sided, lower or upper.")
+    ] = "two-sided",
+    groups: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            show_default=False,
+            help="Promise within each group of this column (site, scanner), not over all patients.",
+        ),
+    ] = None,
+    subset: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=STRUCTURE,STRUCTURE",
+            show_default=False,
+            help="Also judge these structures together, by the worst of them. Repeatable.",
+        ),
+    ] = None,
+    family: Annotated[
+        str, typer.Option(help="Accept promises hold with --confidence each, or all together.")
+    ] = "each",
+    looks: Annotated[
+        str,
+        typer.Option(
+            help='"many": patients may be added later and all calibrated again '
+            "(`segqc recalibrate --look-again`); each look costs confidence."
+        ),
+    ] = "one",
     fit_patients: Annotated[
         Path | None,
         typer.Option(help="Text file, one patient id to fit on a line. Default: half, by a hash."),
@@ -33,18 +62,23 @@ def calibrate(
     ] = None,
     explore: Annotated[
         bool,
-        typer.Option(help="Only show what tolerated errors the FIT patients suggest; spend none."),
+        typer.Option(
+            help="Only show what each choice of risk would probably give, from the FIT patients; "
+            "spends nothing. Writes OUT-explore.html and .json beside OUT."
+        ),
     ] = False,
 ) -> None:
     """Fit a quality predictor, certify it, and write calibration folder and report.
 
     Example: segqc calibrate features.parquet --out calibration/
     """
+    from segqc_conformal.cli.parsing import parse_subsets
     from segqc_conformal.cli.progress import StageBars
     from segqc_conformal.cli.tables import print_certificates, print_data, print_frame
     from segqc_conformal.features.table import read_table
     from segqc_conformal.quality_gate import QualityGate
     from segqc_conformal.reports.calibration_report import write_report
+    from segqc_conformal.reports.exploration_report import write_exploration
 
     settings = QualityGate(
         miscoverage=miscoverage,
@@ -52,6 +86,11 @@ def calibrate(
         tolerated_error=tolerated_error,
         confidence=confidence,
         interval_confidence=interval_confidence,
+        side=side,
+        groups=groups,
+        subsets=parse_subsets(subset or []),
+        family=family,
+        looks=looks,
         seed=seed,
     )
     table = read_table(features)
@@ -66,7 +105,11 @@ def calibrate(
                 table, patients, progress=lambda step: bars.update(step, 1, 1)
             )
     if explore:
-        print_frame(explored, "What the fit patients suggest (no calibration label was read)")
+        found = explored.at(dice_threshold).drop(columns=["bad_share", "share_if_certified"])
+        title = "What the fit patients suggest (no calibration label was read)"
+        print_frame(found.drop(columns="shift"), f"{title}, Dice > {dice_threshold:g}")
+        page, numbers = write_exploration(out.parent / f"{out.name}-explore.html", explored)
+        print(f"other Dice thresholds, widths and plots: {page}; the numbers: {numbers}")
         return
     gate.save(out, by=by)
     print_certificates(gate)

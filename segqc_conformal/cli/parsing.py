@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from segqc_conformal.case import check_structures
 from segqc_conformal.errors import InputError
 
-__all__ = ["parse_spacing", "parse_structures"]
+__all__ = ["parse_spacing", "parse_structures", "parse_subsets"]
 
 
 def parse_structures(text: str) -> dict[str, int]:
@@ -56,3 +58,30 @@ def parse_spacing(text: str) -> tuple[float, ...]:
             "a voxel size in mm as x,y,z", repr(text), "for example: --spacing 1,1,2.5"
         )
     return spacing
+
+
+def parse_subsets(texts: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Read named subsets of structures, each as ``name=structure,structure``.
+
+    Raises
+    ------
+    InputError
+        If one is written otherwise, or a name repeats.
+
+    Examples
+    --------
+    >>> parse_subsets(["tumour=core, edema"])
+    {'tumour': ('core', 'edema')}
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for text in texts:
+        name, _, members = text.partition("=")
+        names = tuple(member.strip() for member in members.split(","))
+        if not name.strip() or not all(names) or name.strip() in found:
+            raise InputError(
+                "a subset as name=structure,structure, each name once",
+                repr(text),
+                "for example: --subset tumour=core,edema",
+            )
+        found[name.strip()] = names
+    return found

@@ -30,18 +30,27 @@ def recalibrate(
             "monitor run that raised the alarm or a later one."
         ),
     ] = None,
+    look_again: Annotated[
+        bool,
+        typer.Option(
+            "--look-again",
+            help="The table holds the calibration patients of the last look and new ones of the "
+            "same population; all are counted (needs `segqc calibrate --looks many`).",
+        ),
+    ] = False,
     report: Annotated[
         Path | None, typer.Option(help="Report to write. Default: beside the folder.")
     ] = None,
 ) -> None:
     """Certify the gate anew on fresh labelled patients; the new version is in force at once.
 
-    Patients that fitted or calibrated an earlier version are left out.
+    Patients that fitted or calibrated an earlier version are left out, unless you look again.
     """
     from segqc_conformal.case_log import CaseLog
     from segqc_conformal.cli.tables import print_certificates
     from segqc_conformal.errors import InputError
     from segqc_conformal.features.table import read_table
+    from segqc_conformal.further_look import look_again as look_again_at_all
     from segqc_conformal.recalibration import audits_since
     from segqc_conformal.recalibration import recalibrate as recalibrate_folder
     from segqc_conformal.reports.calibration_report import write_report
@@ -55,7 +64,8 @@ def recalibrate(
     else:
         with CaseLog(str(log), create=False) as case_log:
             table = audits_since(case_log, str(since))
-    gate = recalibrate_folder(calibration, table, by=by, reason=reason)
+    certify = look_again_at_all if look_again else recalibrate_folder
+    gate = certify(calibration, table, by=by, reason=reason)
     print_certificates(gate)
     path = report or calibration.parent / f"{calibration.name}-report.html"
     print(f"version {gate.id[:12]} is in force; report: {write_report(path, gate)}")

@@ -12,12 +12,18 @@ __all__ = ["status"]
 
 def status(
     calibration: Annotated[Path, typer.Argument(help="Calibration folder.")] = Path("calibration"),
+    report: Annotated[
+        Path | None,
+        typer.Option(help="Write the calibration report again, from the folder alone."),
+    ] = None,
 ) -> None:
-    """Tell which version is in force, what it promises, and who switched when and why."""
+    """Tell which version is in force, what it promises and spent, and who switched when and why."""
     import pandas as pd
 
     from segqc_conformal.cli.tables import print_frame
+    from segqc_conformal.gate import CalibratedGate
     from segqc_conformal.recalibration import status as folder_status
+    from segqc_conformal.reports.calibration_report import write_report
 
     state = folder_status(calibration)
     history = pd.DataFrame([vars(switch) for switch in state.history])
@@ -26,3 +32,6 @@ def status(
     print(f"\nIn force: {state.active[:12]}")
     for name, promise in state.promises.items():
         print(f"\n{name}\n  {promise['interval']}\n  {promise['accept']}")
+    print(f"\n{state.spent}")
+    if report is not None:
+        print(f"report: {write_report(report, CalibratedGate.load(calibration))}")

@@ -25,22 +25,27 @@ def print_frame(frame: pd.DataFrame, title: str) -> None:
 
 def print_certificates(gate: CalibratedGate) -> None:
     """Print what a gate promises, per structure, in numbers and in words."""
+    by_group = gate.certificate.settings["groups"] is not None
     rows = [
         {
             "structure": name,
-            "patients": entry.accept.patients,
-            "interval half-width (in scales)": entry.interval.quantile,
-            "accept score from": entry.accept.threshold,
-            "P(certify)": entry.certify_chance,
-            "fresh patients needed": entry.accept.patients_needed,
+            **({"group": group} if by_group else {}),
+            "patients": accept.patients,
+            "interval half-width (in scales)": entry.interval.quantile_of(group),
+            "accept score from": accept.threshold,
+            "P(certify)": entry.certify_chances.get(group),
+            "fresh patients needed": accept.patients_needed,
         }
         for name, entry in gate.certificate.structures.items()
+        for group, accept in entry.accept.by_group.items()
     ]
     print_frame(pd.DataFrame(rows), "Certificates")
     console = Console()
     for name, entry in gate.certificate.structures.items():
         console.print(f"{name}: {entry.interval.promise}", highlight=False)
         console.print(f"{name}: {entry.accept.promise}", highlight=False)
+        if entry.warning:
+            console.print(f"{name}: {entry.warning}", highlight=False)
 
 
 def print_data(gate: CalibratedGate) -> None:

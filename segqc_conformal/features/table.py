@@ -11,7 +11,7 @@ import pandas as pd
 from segqc_conformal.errors import FileFormatError, IdentityError, InputError, on_one_line
 from segqc_conformal.iso_times import utc_times
 from segqc_conformal.replaced_file import replaced_at_once
-from segqc_conformal.whole_case import WHOLE_CASE
+from segqc_conformal.whole_case import single_structures
 
 __all__ = [
     "IDENTITY_COLUMNS",
@@ -80,10 +80,11 @@ def check_feature_table(table: pd.DataFrame) -> pd.DataFrame:
         out["site"] = "unknown"
     out["site"] = out["site"].astype(object).where(out["site"].notna(), "").replace("", "unknown")
     check_strings(out, STRING_COLUMNS)
-    if (out["structure"] == WHOLE_CASE).any():
+    together = ~single_structures(out["structure"])
+    if together.any():
         raise InputError(
             "rows of single structures",
-            f"a row of {WHOLE_CASE}",
+            f"a row of {out.loc[together, 'structure'].iloc[0]}",
             "leave these rows out: the gate makes them from the structures",
         )
     why = out["failed"].astype(object) if "failed" in out else pd.Series(None, out.index, object)

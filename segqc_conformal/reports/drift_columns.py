@@ -7,7 +7,7 @@ import pandas as pd
 
 from segqc_conformal.errors import InputError
 from segqc_conformal.features.table import feature_columns
-from segqc_conformal.whole_case import WHOLE_CASE
+from segqc_conformal.whole_case import is_single
 
 __all__ = ["changes", "one_row_per_case", "quantities"]
 
@@ -67,7 +67,7 @@ def one_row_per_case(rows: pd.DataFrame) -> pd.DataFrame:
         f"{structure}: {quantity.removeprefix('feature_')}": values[structure]
         for quantity, values in spread.items()
         for structure in values.columns
-        if quantity == "accept_score" or structure != WHOLE_CASE
+        if quantity == "accept_score" or is_single(structure)
     }
     return pd.DataFrame(columns).astype(np.float64)
 

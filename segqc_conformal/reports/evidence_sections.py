@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from segqc_conformal.calibrators.accept_certificate import AcceptCertificate
 from segqc_conformal.gate import CalibratedGate
 from segqc_conformal.reports.coverage import coverage_table, expected_range
 from segqc_conformal.reports.page import Section, figure, folded, number, paragraph, percent, table
@@ -107,13 +108,10 @@ def risk(gate: CalibratedGate, cases: ShownCases) -> Section:
     for name in structures_in_order(gate):
         rows = cases.of(name)
         if len(rows):
-            accept = gate.certificate.structures[name].accept
-            plot = risk_against_coverage(rows, accept)
-            certified = (
-                "Nothing could be certified, so no threshold is marked."
-                if accept.threshold is None
-                else f"Certified: accept score ≥ {number(accept.threshold)}."
-            )
+            by_group = gate.certificate.structures[name].accept.by_group
+            threshold = by_group["all"].threshold if "all" in by_group else None
+            plot = risk_against_coverage(rows, gate.certificate.settings, threshold)
+            certified = _certified(by_group)
             panels.append(figure(plot, display_name(name), certified))
     text = paragraph(
         "From left to right more and more cases are accepted, the most trusted first. The curve is "
@@ -126,38 +124,51 @@ def risk(gate: CalibratedGate, cases: ShownCases) -> Section:
     return Section("Risk against share accepted", text + honest + body)
 
 
+def _certified(by_group: Mapping[str, AcceptCertificate]) -> str:
+    found = {name: entry.threshold for name, entry in by_group.items() if entry.certified}
+    if not found:
+        return "Nothing could be certified, so no threshold is marked."
+    scores = [
+        f"≥ {number(threshold)}" + ("" if name == "all" else f" ({name})")
+        for name, threshold in found.items()
+    ]
+    return f"Certified: accept score {', '.join(scores)}."
+
+
 def accept_sequence(gate: CalibratedGate) -> Section:
     """Tabulate the thresholds that were tested, in order."""
-    parts = []
-    for name in structures_in_order(gate):
-        entry = gate.certificate.structures[name].accept
-        delta = 1.0 - entry.confidence
-        rows = [
-            (
-                step,
-                number(test.threshold),
-                test.accepted,
-                test.bad,
-                f"{test.p_value:.3g}",
-                "passed" if test.p_value <= delta else "failed: the sequence ends",
-            )
-            for step, test in enumerate(entry.tests, start=1)
-        ]
-        head = ("step", "threshold", "accepted", "bad", "p", f"p ≤ {delta:.2g}")
-        count = f"{display_name(name)}: {len(rows)} of at most "
-        grid = len(gate.certificate.structures[name].grid)
-        body = (
-            table(head, rows)
-            if rows
-            else paragraph(
-                "No threshold could be tested: there were no calibration patients, or no finite "
-                "accept scores."
-            )
-        )
-        parts.append(folded(f"{count}{grid} thresholds tested", body))
+    parts = [
+        _tested(display_name(name) + ("" if group == "all" else f", {group}"), entry)
+        for name in structures_in_order(gate)
+        for group, entry in gate.certificate.structures[name].accept.by_group.items()
+    ]
     text = paragraph(
         "Thresholds were fixed before any calibration label was seen and are tested from strict to "
         "loose. p is the chance to see so few bad cases if the true error were the tolerated one; "
         "the last threshold that passes is certified."
     )
     return Section("How the threshold was certified", text + "".join(parts))
+
+
+def _tested(name: str, entry: AcceptCertificate) -> str:
+    rows = [
+        (
+            step,
+            number(test.threshold),
+            test.accepted,
+            test.bad,
+            f"{test.p_value:.3g}",
+            "passed" if test.p_value <= entry.delta_spent else "failed: the sequence ends",
+        )
+        for step, test in enumerate(entry.tests, start=1)
+    ]
+    head = ("step", "threshold", "accepted", "bad", "p", f"p ≤ {entry.delta_spent:.2g}")
+    body = (
+        table(head, rows)
+        if rows
+        else paragraph(
+            "No threshold could be tested: there were no calibration patients, or no finite "
+            "accept scores."
+        )
+    )
+    return folded(f"{name}: {len(rows)} of at most {len(entry.grid)} thresholds tested", body)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from segqc_conformal.calibrators.accept import AcceptCertificate
 from segqc_conformal.quality.risk_coverage import risk_coverage
 from segqc_conformal.reports.reasons import reason_in_words
 
@@ -113,15 +113,19 @@ def _hover(row: pd.Series) -> str:
     )
 
 
-def risk_against_coverage(rows: pd.DataFrame, certificate: AcceptCertificate) -> Any:
+def risk_against_coverage(
+    rows: pd.DataFrame, settings: Mapping[str, Any], threshold: float | None
+) -> Any:
     """Draw the share of bad cases among the accepted over the share accepted.
 
     Parameters
     ----------
     rows : DataFrame
         Rows of one structure of `ShownCases`; not empty.
-    certificate : AcceptCertificate
-        Its threshold is marked where there is one.
+    settings : mapping
+        Of the gate: ``dice_threshold`` and ``tolerated_error``.
+    threshold : float or None
+        The certified accept threshold, which is marked.
 
     Returns
     -------
@@ -133,11 +137,11 @@ def risk_against_coverage(rows: pd.DataFrame, certificate: AcceptCertificate) ->
     """
     from plotly import graph_objects as go
 
-    curve = risk_coverage(rows["accept_score"], rows["dice"], certificate.dice_threshold)
+    curve = risk_coverage(rows["accept_score"], rows["dice"], settings["dice_threshold"])
     share = [f"{score:.2f}" if np.isfinite(score) else "never accepted" for score in curve.score]
     plot = go.Figure()
     for label, risk, colour, dash in (
-        (f"share with Dice ≤ {certificate.dice_threshold:g}", curve.bad_share, ACCEPTED, "solid"),
+        (f"share with Dice ≤ {settings['dice_threshold']:g}", curve.bad_share, ACCEPTED, "solid"),
         ("mean of 1 − Dice", curve.mean_loss, SOFT, "dot"),
     ):
         plot.add_scatter(
@@ -150,12 +154,12 @@ def risk_against_coverage(rows: pd.DataFrame, certificate: AcceptCertificate) ->
             hovertemplate="accepting %{x:.0%}: %{y:.1%}<br>accept score ≥ %{text}<extra></extra>",
         )
     plot.add_hline(
-        y=certificate.tolerated_error,
+        y=settings["tolerated_error"],
         line={"color": WRONG, "width": 1, "dash": "dash"},
         annotation={"text": "tolerated", "font": {"size": 11, "color": WRONG}, "xanchor": "right"},
     )
-    if certificate.threshold is not None:
-        accepted = float((rows["accept_score"] >= certificate.threshold).mean())
+    if threshold is not None:
+        accepted = float((rows["accept_score"] >= threshold).mean())
         plot.add_vline(
             x=accepted,
             line={"color": INK, "width": 1.5},
@@ -163,6 +167,6 @@ def risk_against_coverage(rows: pd.DataFrame, certificate: AcceptCertificate) ->
             annotation_position="top left" if accepted > 0.6 else "top right",
         )
     plot.update_xaxes(range=[0, 1.02], tickformat=".0%")
-    top = max(float(curve.bad_share.max()), 2 * certificate.tolerated_error)
+    top = max(float(curve.bad_share.max()), 2 * settings["tolerated_error"])
     plot.update_yaxes(range=[0, min(1.0, top) * 1.08], tickformat=".0%")
     return styled(plot, "share accepted", "among the accepted")

@@ -24,7 +24,7 @@ def display_name(structure: str) -> str:
     >>> display_name("whole_case"), display_name("anterior")
     ('Whole case', 'anterior')
     """
-    return "Whole case" if structure == WHOLE_CASE else structure
+    return "Whole case" if structure == WHOLE_CASE else structure.replace(":", " ")
 
 
 def promises(gate: CalibratedGate) -> Section:
@@ -32,7 +32,7 @@ def promises(gate: CalibratedGate) -> Section:
     parts = []
     for name in structures_in_order(gate):
         entry = gate.certificate.structures[name]
-        certified = entry.accept.threshold is not None
+        certified = entry.accept.certified
         parts.append(
             f"<h3>{escape(display_name(name))}</h3>{paragraph(entry.interval.promise)}"
             f"{notice(entry.accept.promise, 'good' if certified else 'caution')}"
@@ -82,12 +82,17 @@ def limits(gate: CalibratedGate) -> Section:
 def key_numbers(gate: CalibratedGate, cases: ShownCases) -> Section:
     """Return the numbers of each certificate in one table."""
     whose = "evaluation" if cases.evaluated else "calibration"
-    rows = [
-        (display_name(name), *_key_numbers_of(gate.certificate.structures[name], cases.of(name)))
-        for name in structures_in_order(gate)
-    ]
+    groups = gate.certificate.settings["groups"]
+    rows = []
+    for name in structures_in_order(gate):
+        entry, shown = gate.certificate.structures[name], cases.of(name)
+        for group in entry.accept.by_group:
+            label = () if groups is None else (group,)
+            of_group = _of_group(entry, group, shown, groups)
+            rows.append((display_name(name), *label, *_key_numbers_of(entry, group, of_group)))
     head = (
         "structure",
+        *([] if groups is None else [groups]),
         "calibration patients",
         "quantile (in scales)",
         "mean width",
@@ -109,29 +114,44 @@ def key_numbers(gate: CalibratedGate, cases: ShownCases) -> Section:
     return Section("Key numbers", table(head, rows) + explain)
 
 
-def _key_numbers_of(entry: StructureCertificate, shown: pd.DataFrame) -> tuple[object, ...]:
+def _of_group(
+    entry: StructureCertificate, group: str, shown: pd.DataFrame, groups: str | None
+) -> pd.DataFrame:
+    if groups is None:
+        return shown
+    if groups not in shown:  # verdicts of evaluation cases need not carry it
+        return shown.iloc[:0]
+    names = shown[groups].astype(str)
+    return shown[names.where(names.isin(list(entry.accept.by_group)), "other") == group]
+
+
+def _key_numbers_of(
+    entry: StructureCertificate, group: str, shown: pd.DataFrame
+) -> tuple[object, ...]:
     accepted = shown[shown["accept"]]
-    bad = int((accepted["dice"] <= entry.accept.dice_threshold).sum())
-    threshold = entry.accept.threshold
+    accept = entry.accept.by_group[group]
+    bad = int((accepted["dice"] <= accept.dice_threshold).sum())
+    threshold, chance = accept.threshold, entry.certify_chances.get(group)
     return (
-        entry.accept.patients,
-        _quantile(entry.interval),
+        accept.patients,
+        _quantile(entry.interval, group),
         number((shown["dice_high"] - shown["dice_low"]).mean()),
         "none" if threshold is None else number(threshold),
         percent(shown["accept"].mean()),
         f"{bad} of {len(accepted)}",
-        "unknown" if entry.certify_chance is None else percent(entry.certify_chance),
-        _needed(entry.accept.patients_needed),
+        "unknown" if chance is None else percent(chance),
+        _needed(accept.patients_needed),
         entry.patients_empty,
     )
 
 
-def _quantile(interval: IntervalCertificate) -> str:
-    if interval.groups is not None:
-        return "one per group"
+def _quantile(interval: IntervalCertificate, group: str) -> str:
     if interval.weighted is not None:
         return "by the weight of the case"
-    return "none: [0, 1]" if interval.quantile is None else number(interval.quantile)
+    if interval.groups is not None and group in ("all", "other"):
+        return "one per group"
+    quantile = interval.quantile_of(group)
+    return "none: [0, 1]" if quantile is None else number(quantile)
 
 
 def _needed(patients: int | None) -> str:

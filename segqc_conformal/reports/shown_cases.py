@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from segqc_conformal.decision import decided
 from segqc_conformal.errors import InputError
-from segqc_conformal.gate import CalibratedGate, decided
+from segqc_conformal.gate import CalibratedGate
 from segqc_conformal.patients import first_case_of_each_patient
-from segqc_conformal.whole_case import WHOLE_CASE, worst_dice
+from segqc_conformal.whole_case import WHOLE_CASE, single_structures, worst_dice
 
 __all__ = ["ShownCases", "shown_cases", "structures_in_order"]
 
@@ -111,12 +112,15 @@ def shown_cases(gate: CalibratedGate, evaluation: pd.DataFrame | None = None) ->
     if "patient_id" in labelled:
         seed = int(gate.certificate.settings["seed"])
         labelled = labelled[labelled["case_id"].isin(first_case_of_each_patient(labelled, seed))]
-    return ShownCases(_with_covered(labelled[list(COLUMNS)]), evaluated=True)
+    kept = [name for name in _columns(gate) if name in labelled]
+    return ShownCases(_with_covered(labelled[kept]), evaluated=True)
 
 
 def _with_whole_case_dice(rows: pd.DataFrame) -> pd.Series:
     whole = rows["structure"] == WHOLE_CASE
-    return rows["dice"].fillna(rows["case_id"].map(worst_dice(rows[~whole])).where(whole))
+    return rows["dice"].fillna(
+        rows["case_id"].map(worst_dice(rows[single_structures(rows["structure"])])).where(whole)
+    )
 
 
 def structures_in_order(gate: CalibratedGate) -> list[str]:
@@ -125,11 +129,17 @@ def structures_in_order(gate: CalibratedGate) -> list[str]:
     return sorted(names, key=lambda name: (name != WHOLE_CASE, names.index(name)))
 
 
+def _columns(gate: CalibratedGate) -> list[str]:
+    groups = gate.certificate.settings["groups"]
+    return list(dict.fromkeys([*COLUMNS, *([groups] if groups else [])]))
+
+
 def _calibration_rows(gate: CalibratedGate) -> pd.DataFrame:
     profile = gate.profile[gate.profile["role"] == "calibration"]
     profile = profile.assign(case_id="calibration case " + profile["case"].astype(str))
+    groups = gate.certificate.settings["groups"]
     parts = [
-        decided(profile[profile["structure"] == name], certificate)[list(COLUMNS)]
+        decided(profile[profile["structure"] == name], certificate, groups)[_columns(gate)]
         for name, certificate in gate.certificate.structures.items()
     ]
     return pd.concat(parts, ignore_index=True)

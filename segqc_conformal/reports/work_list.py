@@ -23,7 +23,7 @@ from segqc_conformal.reports.page import (
 )
 from segqc_conformal.reports.picture import Picture
 from segqc_conformal.reports.reasons import reason_in_words
-from segqc_conformal.whole_case import WHOLE_CASE
+from segqc_conformal.whole_case import WHOLE_CASE, single_structures
 
 __all__ = ["work_list", "write_work_list"]
 
@@ -82,7 +82,9 @@ def work_list(verdicts: pd.DataFrame) -> pd.DataFrame:
         )
     whole = verdicts["structure"] == WHOLE_CASE
     has_whole = verdicts["case_id"].isin(verdicts.loc[whole, "case_id"])
-    parts = verdicts[~whole & ~verdicts["accept"]].sort_values("accept_score", kind="stable")
+    parts = verdicts[single_structures(verdicts["structure"]) & ~verdicts["accept"]].sort_values(
+        "accept_score", kind="stable"
+    )
     doubtful = parts.groupby("case_id")["structure"].agg(", ".join)
     deciding = verdicts[(whole | ~has_whole) & ~verdicts["accept"]]
     ordered = deciding.sort_values(["accept_score", "dice_low"], kind="stable")

@@ -43,6 +43,7 @@ class BitPlanes:
 
     def __init__(self, words: Sequence[Tensor] = (), samples: int = 0) -> None:
         self._words = list(words)
+        self._any: tuple[list[Tensor], Tensor] | None = None
         self.samples = samples
 
     def add(self, mask: Tensor) -> None:
@@ -52,6 +53,7 @@ class BitPlanes:
             self._words.append(torch.zeros(mask.numel(), dtype=torch.uint8, device=mask.device))
         self._words[-1].bitwise_or_(mask.reshape(-1).view(torch.uint8) << bit)
         self.samples += 1
+        self._any = None
 
     def intersections(self, weights: Tensor | None = None) -> NDArray[np.float64]:
         """Count the voxels each two samples share, shape ``(samples, samples)``.
@@ -109,12 +111,14 @@ class BitPlanes:
 
     def _where_any(self, weights: Tensor | None) -> tuple[list[Tensor], Tensor | None]:
         # Eight voxels looked at as one number: where that is 0, no sample has any of them.
-        runs = [_in_eights(word) for word in self._words]
-        union = runs[0]
-        for run in runs[1:]:
-            union = union | run
-        places = union.nonzero().squeeze(1)
-        words = [run[places].view(torch.uint8) for run in runs]
+        if self._any is None:
+            runs = [_in_eights(word) for word in self._words]
+            union = runs[0]
+            for run in runs[1:]:
+                union = union | run
+            places = union.nonzero().squeeze(1)
+            self._any = [run[places].view(torch.uint8) for run in runs], places
+        words, places = self._any
         if weights is None:
             return words, None
         padded = torch.nn.functional.pad(weights, (0, -weights.numel() % 8))

@@ -13,6 +13,8 @@ from segqc_conformal.errors import InputError
 
 __all__ = ["as_label_map", "class_masks", "most_probable_label"]
 
+MOST_IN_A_BYTE = 256
+
 
 def class_masks(probabilities: Tensor) -> Iterator[tuple[int, Tensor]]:
     """Go through the classes from 1 on; say where each is the most probable.
@@ -67,10 +69,14 @@ def most_probable_label(probabilities: Tensor) -> Tensor:
     >>> most_probable_label(torch.tensor([[0.5, 0.2], [0.5, 0.8]])).tolist()
     [0, 1]
     """
-    labels = torch.zeros(probabilities.shape[1:], dtype=torch.int64, device=probabilities.device)
-    for label, mask in class_masks(probabilities):
-        labels.masked_fill_(mask, label)
-    return labels
+    largest, device = probabilities[0], probabilities.device
+    # one byte a voxel while the classes compete: most of the time goes into moving memory
+    narrow = torch.uint8 if probabilities.shape[0] <= MOST_IN_A_BYTE else torch.int64
+    labels = torch.zeros(probabilities.shape[1:], dtype=narrow, device=device)
+    for label in range(1, probabilities.shape[0]):
+        labels.masked_fill_(probabilities[label] > largest, label)
+        largest = torch.maximum(largest, probabilities[label])
+    return labels.long()
 
 
 def as_label_map(mask: ArrayLike | Tensor, device: torch.device) -> Tensor:

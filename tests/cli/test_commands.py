@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,16 @@ def test_every_setting_of_calibrate_is_honoured(segqc: Segqc, cohort: Cohort) ->
             0.8,
             "--interval-confidence",
             0.85,
+            "--side",
+            "lower",
+            "--groups",
+            "site",
+            "--subset",
+            "both=anterior,posterior",
+            "--family",
+            "all",
+            "--looks",
+            "many",
             "--fit-patients",
             "fit.txt",
             "--seed",
@@ -144,6 +155,11 @@ def test_every_setting_of_calibrate_is_honoured(segqc: Segqc, cohort: Cohort) ->
         "tolerated_error": 0.15,
         "confidence": 0.8,
         "interval_confidence": 0.85,
+        "side": "lower",
+        "groups": "site",
+        "subsets": {"both": ["anterior", "posterior"]},
+        "family": "all",
+        "looks": "many",
         "seed": 3,
     }
     assert len(certificate.lineage["fit_patients"]) == 30
@@ -491,6 +507,25 @@ def test_recalibrate_from_a_table(segqc: Segqc, saved: CalibratedGate, cohort: C
     assert Path("r.html").exists()
     assert segqc("recalibrate", "--features", "new.csv", *who[:-1], " ") == 1
     assert "a name and a reason" in segqc.err
+
+
+def test_looking_again_counts_all_and_status_writes_the_report_from_the_folder_alone(
+    segqc: Segqc, cohort: Cohort
+) -> None:
+    write_table(cohort(60), "first.csv")
+    first = ("calibrate", "first.csv", "--out", "calibration", "--looks", "many")
+    assert segqc(*first, "--report", "r1.html") == 0
+    who = ("--calibration", "calibration", "--by", "bob", "--reason", "more references")
+    write_table(cohort(120), "both.csv")
+    Path("first.csv").unlink()
+    assert segqc("status", "calibration", "--report", "again.html") == 0
+    assert "Spent: 5% of error probability on each of 3 accept promises" in segqc.out
+    pages = [Path(name).read_text() for name in ("r1.html", "again.html")]
+    written = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d")
+    assert written.sub("", pages[0]) == written.sub("", pages[1])
+    assert segqc("recalibrate", "--look-again", "--features", "both.csv", *who) == 0
+    assert CalibratedGate.load("calibration").certificate.lineage["look"] == 2
+    assert "Look 2 spends" in segqc.out
 
 
 def test_review_lists_every_referred_case(

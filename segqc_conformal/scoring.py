@@ -1,0 +1,98 @@
+"""Scored rows: predicted Dice, scale and accept score of each row, and of each whole case."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from segqc_conformal.quality.predictor import FittedQuality
+from segqc_conformal.whole_case import whole_case_rows
+
+__all__ = ["empty_prediction", "score_rows", "with_scores"]
+
+
+def score_rows(
+    rows: pd.DataFrame,
+    quality: FittedQuality,
+    structures: tuple[str, ...],
+    dice_threshold: float,
+    subsets: Mapping[str, Sequence[str]] | None = None,
+) -> pd.DataFrame:
+    """Add predicted Dice, scale and accept score to usable rows; add subsets and whole cases.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Usable rows of a checked feature table.
+    quality : FittedQuality
+    structures : tuple of str
+        Structures of a whole case.
+    dice_threshold : float
+        The accept score is ``(predicted - dice_threshold) / scale``.
+    subsets : mapping of str to sequence of str, optional
+        Named subsets of the structures, judged together (see `whole_case_rows`).
+
+    Returns
+    -------
+    DataFrame
+        `rows` with ``predicted_dice, scale, accept_score``; an empty prediction has no
+        predicted Dice and the accept score -inf. Rows of subsets and whole cases follow.
+
+    Notes
+    -----
+    Guarantee: none by itself.
+    """
+    known = rows[~empty_prediction(rows)]
+    predictions = pd.DataFrame(
+        dict(zip(("predicted_dice", "scale"), quality.predict(known), strict=True)),
+        index=known.index,
+    )
+    return with_scores(rows, predictions, structures, dice_threshold, subsets)
+
+
+def with_scores(
+    rows: pd.DataFrame,
+    predictions: pd.DataFrame,
+    structures: tuple[str, ...],
+    dice_threshold: float,
+    subsets: Mapping[str, Sequence[str]] | None = None,
+) -> pd.DataFrame:
+    """Add given predictions, their accept scores, and the rows of subsets and whole cases.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Usable rows of a checked feature table.
+    predictions : DataFrame
+        ``predicted_dice`` and ``scale`` by the index of `rows`; rows absent from it are empty
+        predictions: no predicted Dice, accept score -inf.
+    structures : tuple of str
+        Structures of a whole case.
+    dice_threshold : float
+        The accept score is ``(predicted - dice_threshold) / scale``.
+    subsets : mapping of str to sequence of str, optional
+        Named subsets of the structures, judged together (see `whole_case_rows`).
+
+    Returns
+    -------
+    DataFrame
+
+    Notes
+    -----
+    Guarantee: none by itself.
+    """
+    scored = rows.join(predictions)
+    score = (scored["predicted_dice"] - dice_threshold) / scored["scale"]
+    scored["accept_score"] = score.fillna(-np.inf)
+    whole = whole_case_rows(scored, structures, subsets)
+    return pd.concat([scored, whole], ignore_index=True) if len(whole) else scored
+
+
+def empty_prediction(rows: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Return which rows have an empty predicted structure (``feature_volume_ml`` is 0)."""
+    if "feature_volume_ml" not in rows:
+        return np.zeros(len(rows), dtype=bool)
+    return np.asarray(rows["feature_volume_ml"] == 0.0)
