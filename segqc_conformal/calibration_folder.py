@@ -215,7 +215,7 @@ class CalibrationFolder:
 def _later_look(new: GateCertificate, old: GateCertificate) -> bool:
     """Whether `new` looks again at the patients of `old`, as declared before the first look."""
     many = new.settings["looks"] == old.settings["looks"] == "many"
-    return many and new.lineage["look"] > old.lineage["look"]
+    return many and bool(new.lineage["look"] > old.lineage["look"])
 
 
 def _gate(certificate: GateCertificate, files: dict[str, bytes]) -> CalibratedGate:
@@ -229,7 +229,7 @@ def _gate(certificate: GateCertificate, files: dict[str, bytes]) -> CalibratedGa
         choice=certificate.quality["choice"],
     )
     profile = pd.read_parquet(io.BytesIO(files["profile.parquet"]))
-    return CalibratedGate(certificate, quality, profile, files)
+    return CalibratedGate(certificate, quality, profile, files, models["cross"])
 
 
 def _with_checksum(body: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from segqc_conformal.calibrators.accept_certificate import AcceptCertificate
 from segqc_conformal.calibrators.accept_groups import GroupedAcceptCertificate
 from segqc_conformal.calibrators.checks import percent
+from segqc_conformal.calibrators.cross_certificate import CrossConformalCertificate
 from segqc_conformal.calibrators.interval_certificate import IntervalCertificate
 from segqc_conformal.calibrators.usefulness import Usefulness
 from segqc_conformal.canonical_json import canonical_json, sha256_hex
@@ -38,7 +39,8 @@ class StructureCertificate:
 
     Parameters
     ----------
-    interval : IntervalCertificate
+    interval : IntervalCertificate or CrossConformalCertificate
+        The latter, without its models, where 20 to 39 labelled patients fit and calibrate.
     accept : AcceptCertificate or GroupedAcceptCertificate
         Its tests, and those not reached, are the grid, fixed beforehand, in test order.
     certify_chances : dict of str to float
@@ -54,7 +56,7 @@ class StructureCertificate:
     Guarantee: those of its two certificates, each on its own.
     """
 
-    interval: IntervalCertificate
+    interval: IntervalCertificate | CrossConformalCertificate
     accept: AcceptCertificate | GroupedAcceptCertificate
     certify_chances: dict[str, float]
     usefulness: Usefulness
@@ -64,7 +66,14 @@ class StructureCertificate:
     @property
     def warning(self) -> str:
         """What every verdict of this structure should say besides; empty where nothing."""
-        return "" if self.usefulness.informative else self.usefulness.in_words
+        found = self.usefulness
+        return "" if found.informative or found.patients == 0 else found.in_words
+
+    def quantile_of(self, group: str) -> float | None:
+        """Return the calibrated nonconformity of a group ("all" without groups), None if none."""
+        if isinstance(self.interval, CrossConformalCertificate):
+            return None
+        return self.interval.quantile_of(group)
 
     def patients_of_group(self, group: str) -> int:
         """Return how many calibration patients a group has; 0 without groups."""
@@ -134,6 +143,7 @@ class GateCertificate:
         """Return the canonical JSON, with each promise in words beside its numbers."""
         fields = asdict(self)
         for name, structure in self.structures.items():
+            fields["structures"][name]["interval"].pop("models", None)
             fields["structures"][name]["interval"]["promise"] = structure.interval.promise
             fields["structures"][name]["accept"]["promise"] = structure.accept.promise
         return canonical_json(fields)
@@ -160,8 +170,15 @@ def _structure(entry: dict[str, Any]) -> StructureCertificate:
     del interval["promise"], accept["promise"]
     kind = GroupedAcceptCertificate if "own" in accept else AcceptCertificate
     return StructureCertificate(
-        interval=IntervalCertificate.from_dict(interval),
+        interval=_interval(interval),
         accept=kind.from_dict(accept),
         usefulness=Usefulness(**entry.pop("usefulness")),
         **entry,
     )
+
+
+def _interval(fields: dict[str, Any]) -> IntervalCertificate | CrossConformalCertificate:
+    if "method" not in fields:
+        return IntervalCertificate.from_dict(fields)
+    tuples = {name: tuple(fields[name]) for name in ("folds", "nonconformity")}
+    return CrossConformalCertificate(**{**fields, **tuples})

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from segqc_conformal.adapters.skops_store import dump_models
 from segqc_conformal.calibration_rows import hashed_patients
-from segqc_conformal.calibrators.accept import AcceptThreshold
-from segqc_conformal.calibrators.accept_grid import accept_grid
+from segqc_conformal.calibrators.cross_certificate import CrossConformalCertificate
 from segqc_conformal.calibrators.looks import confidence_of_each, delta_of_look, delta_up_to_look
 from segqc_conformal.canonical_json import sha256_hex
 from segqc_conformal.certificate import GateCertificate
@@ -20,12 +19,12 @@ from segqc_conformal.features.table import feature_columns
 from segqc_conformal.gate import CalibratedGate, profile_bytes
 from segqc_conformal.quality.predictor import FittedQuality
 from segqc_conformal.structure_calibration import calibrate_structure
-from segqc_conformal.whole_case import WHOLE_CASE, subset_name
+from segqc_conformal.whole_case import rows_together
 
 if TYPE_CHECKING:
     from segqc_conformal.quality_gate import QualityGate
 
-__all__ = ["certified_gate", "likely_outcomes"]
+__all__ = ["certified_gate"]
 
 LIBRARIES = ("segqc-conformal", "numpy", "pandas", "scikit-learn", "scipy", "skops")
 PROFILE_COLUMNS = (
@@ -39,7 +38,6 @@ PROFILE_COLUMNS = (
     "accept_score",
     "dice",
 )
-RESAMPLINGS = 200
 
 
 def certified_gate(
@@ -54,6 +52,7 @@ def certified_gate(
     lineage: dict[str, Any],
     same_population: bool = True,
     unlabelled: pd.DataFrame | None = None,
+    cross: Mapping[str, CrossConformalCertificate] | None = None,
 ) -> CalibratedGate:
     """Certify a fitted quality predictor on calibration patients it has not seen.
 
@@ -75,6 +74,8 @@ def certified_gate(
     unlabelled : DataFrame, optional
         Scored rows of unlabelled patients of the population to be judged; the grid then comes
         from them.
+    cross : mapping of str to CrossConformalCertificate, optional
+        Intervals by structure, where there are too few patients for calibration patients.
 
     Returns
     -------
@@ -85,29 +86,35 @@ def certified_gate(
     Guarantee: those of `DiceInterval` and `AcceptThreshold`, if `calibration` fitted, chose and
     tuned nothing.
     """
-    subsets = map(subset_name, settings.subsets)
-    names = [*structures, *subsets, *([WHOLE_CASE] if len(structures) > 1 else [])]
+    names = [*structures, *rows_together(structures, settings.subsets)]
     profile = _profile(tuning, calibration, settings.groups)
     look = lineage["look"]
+    models = {name: list(interval.models) for name, interval in (cross or {}).items()}
     files = {
-        "predictor.skops": dump_models({"model": quality.model, "scale": quality.scale}),
+        "predictor.skops": dump_models(
+            {"model": quality.model, "scale": quality.scale, "cross": models}
+        ),
         "profile.parquet": profile_bytes(profile),
     }
+    certified = {
+        name: calibrate_structure(
+            settings,
+            tuning[tuning["structure"] == name],
+            calibration[calibration["structure"] == name],
+            None if unlabelled is None else unlabelled[unlabelled["structure"] == name],
+            promises=len(names) if settings.family == "all" else 1,
+            look=look,
+            first=same_population,
+        )
+        for name in names
+    }
+    for name, interval in (cross or {}).items():
+        entry = certified[name]
+        certified[name] = replace(entry, interval=replace(interval, models=()))
     certificate = GateCertificate(
         identity=identity,
         settings=settings.as_dict(),
-        structures={
-            name: calibrate_structure(
-                settings,
-                tuning[tuning["structure"] == name],
-                calibration[calibration["structure"] == name],
-                None if unlabelled is None else unlabelled[unlabelled["structure"] == name],
-                promises=len(names) if settings.family == "all" else 1,
-                look=look,
-                first=same_population,
-            )
-            for name in names
-        },
+        structures=certified,
         quality={
             "name": quality.name,
             "features": list(quality.features),
@@ -125,7 +132,7 @@ def certified_gate(
     )
     # as it will be read from the folder: the same order of keys, the same types
     certificate = GateCertificate.from_json(certificate.to_json())
-    return CalibratedGate(certificate, quality, profile, files)
+    return CalibratedGate(certificate, quality, profile, files, models)
 
 
 def _spent(settings: QualityGate, promises: int, look: int) -> dict[str, float]:
@@ -136,32 +143,6 @@ def _spent(settings: QualityGate, promises: int, look: int) -> dict[str, float]:
         "delta_of_each": delta_of_look(each, settings.looks, look),
         "delta_of_each_so_far": delta_up_to_look(each, settings.looks, look),
     }
-
-
-def likely_outcomes(
-    settings: QualityGate, tuning: pd.DataFrame, patients: int, tolerated_errors: Sequence[float]
-) -> list[dict[str, float]]:
-    """Resample scored fit patients of one structure to see what a calibration would bring."""
-    rng = np.random.default_rng(settings.seed)
-    scores, dice = tuning["accept_score"].to_numpy(), tuning["dice"].to_numpy()
-    bad = dice <= settings.dice_threshold
-    outcomes = []
-    for risk in tolerated_errors:
-        grid = accept_grid(scores, patients, risk, settings.confidence, tuning_bad=bad)
-        accept = AcceptThreshold(settings.dice_threshold, risk, settings.confidence)
-        shares = []
-        for _ in range(RESAMPLINGS):
-            drawn = rng.integers(0, len(scores), patients)
-            certificate = accept.calibrate(scores[drawn], dice[drawn], grid)
-            shares.append(certificate.accept(scores).mean())
-        outcomes.append(
-            {
-                "tolerated_error": risk,
-                "p_certify": float(np.mean(np.array(shares) > 0)),
-                "share_accepted": float(np.mean(shares)),
-            }
-        )
-    return outcomes
 
 
 def _profile(tuning: pd.DataFrame, calibration: pd.DataFrame, groups: str | None) -> pd.DataFrame:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from segqc_conformal.calibrators.accept_certificate import AcceptCertificate
 from segqc_conformal.calibrators.accept_groups import GroupedAcceptCertificate
+from segqc_conformal.calibrators.cross_certificate import CrossConformalCertificate
 from segqc_conformal.certificate import StructureCertificate
 
 __all__ = ["decided"]
@@ -51,10 +53,7 @@ def _decided(
     empty = rows["predicted_dice"].isna().to_numpy()
     low, high = np.zeros(len(rows)), np.ones(len(rows))
     known = rows[~empty]
-    groups = None if group is None else [group] * len(known)
-    low[~empty], high[~empty] = certificate.interval.interval(
-        known["predicted_dice"], known["scale"], groups
-    )
+    low[~empty], high[~empty] = _interval(known, certificate, group)
     found = _accept_certificate(certificate, group)
     if found is None:
         accept = np.zeros(len(rows), dtype=bool)
@@ -67,6 +66,18 @@ def _decided(
     words = {"certified": found.promise if found else "", "empty_prediction": EMPTY, refused: why}
     said = [" ".join(filter(None, (words[name], certificate.warning))) for name in reason]
     return rows.assign(dice_low=low, dice_high=high, accept=accept, reason=reason, message=said)
+
+
+def _interval(
+    known: pd.DataFrame, certificate: StructureCertificate, group: str | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    interval = certificate.interval
+    if known.empty:
+        return np.empty(0), np.empty(0)
+    if isinstance(interval, CrossConformalCertificate):
+        return interval.interval(known)
+    groups = None if group is None else [group] * len(known)
+    return interval.interval(known["predicted_dice"], known["scale"], groups)
 
 
 def _accept_certificate(

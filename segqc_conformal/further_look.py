@@ -105,7 +105,7 @@ def _last_look(versions: CalibrationFolder, gate: CalibratedGate) -> int:
     """Return the number of the last look at these patients, also one that was rolled back."""
     own = set(gate.certificate.lineage["calibration_patients"])
     lineages = [certificate.lineage for certificate in versions.certificates().values()]
-    return max(entry["look"] for entry in lineages if own & set(entry["calibration_patients"]))
+    return max(int(entry["look"]) for entry in lineages if own & set(entry["calibration_patients"]))
 
 
 def _check_all_there(names: set[str], last: CalibratedGate) -> None:

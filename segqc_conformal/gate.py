@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from segqc_conformal.calibrators.cross_certificate import CrossConformalCertificate
+from segqc_conformal.calibrators.venn_abers import VennAbersCertificate, VennAbersProbability
 from segqc_conformal.certificate import GateCertificate
 from segqc_conformal.decision import decided
 from segqc_conformal.features.table import (
@@ -19,10 +22,11 @@ from segqc_conformal.features.table import (
     check_feature_table,
     row_faults,
 )
+from segqc_conformal.few_patients import with_smallest_features
 from segqc_conformal.quality.predictor import FittedQuality
 from segqc_conformal.scoring import score_rows
 from segqc_conformal.verdict_table import VERDICT_COLUMNS
-from segqc_conformal.whole_case import WHOLE_CASE, is_single, subset_name
+from segqc_conformal.whole_case import is_single, rows_together
 
 __all__ = ["CalibratedGate", "profile_bytes"]
 
@@ -37,6 +41,10 @@ class CalibratedGate:
     quality : FittedQuality
     profile : DataFrame
         One row per fit or calibration patient and structure: what monitors and reports keep.
+    files : dict of str to bytes
+        The other files of the version, as they are saved.
+    models : mapping of str to sequence of estimator
+        Of cross-conformal intervals, by structure; empty with 40 labelled patients or more.
 
     Notes
     -----
@@ -47,6 +55,7 @@ class CalibratedGate:
     quality: FittedQuality
     profile: pd.DataFrame
     files: dict[str, bytes]
+    models: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
     @cached_property
     def id(self) -> str:
@@ -77,6 +86,8 @@ class CalibratedGate:
         DataFrame
             Verdict table, one row per (case, structure) that came in, and with several
             structures one ``whole_case`` row per case, which alone carries "accept the case".
+            ``p_above_low`` and ``p_above_high`` are Venn-Abers probabilities of Dice above the
+            threshold (`VennAbersProbability`): shown beside the decision, they decide nothing.
 
         Raises
         ------
@@ -98,6 +109,8 @@ class CalibratedGate:
             self._settings["dice_threshold"],
             self._settings["subsets"],
         )
+        if self.models:
+            scored = with_smallest_features(scored, self._together)
         refused = table[faults != ""].drop_duplicates(["case_id", "structure"])
         verdicts = [self._judge_structure(rows) for _, rows in scored.groupby("structure")]
         verdicts.append(self._refused(refused, faults[refused.index]))
@@ -139,8 +152,26 @@ class CalibratedGate:
         return faults
 
     def _judge_structure(self, rows: pd.DataFrame) -> pd.DataFrame:
-        certificate = self.certificate.structures[rows["structure"].iloc[0]]
-        return decided(rows, certificate, self._settings["groups"])
+        name = rows["structure"].iloc[0]
+        certificate = self.certificate.structures[name]
+        if isinstance(certificate.interval, CrossConformalCertificate):
+            interval = replace(certificate.interval, models=tuple(self.models[name]))
+            certificate = replace(certificate, interval=interval)
+        judged = decided(rows, certificate, self._settings["groups"])
+        if name not in self._probabilities:
+            return judged.assign(p_above_low=0.0, p_above_high=1.0)
+        low, high, _ = self._probabilities[name].probability(judged["accept_score"])
+        return judged.assign(p_above_low=low, p_above_high=high)
+
+    @cached_property
+    def _probabilities(self) -> dict[str, VennAbersCertificate]:
+        """P(Dice > threshold) by accept score, from the calibration patients that are kept."""
+        rows = self.profile[self.profile["role"] == "calibration"]
+        settings = VennAbersProbability(self._settings["dice_threshold"])
+        return {
+            str(name): settings.calibrate(part["accept_score"], part["dice"])
+            for name, part in rows.groupby("structure")
+        }
 
     @property
     def _settings(self) -> dict[str, Any]:
@@ -148,10 +179,7 @@ class CalibratedGate:
 
     @property
     def _together(self) -> dict[str, tuple[str, ...]]:
-        """What is judged together: named subsets, and the whole case where there are several."""
-        subsets = {subset_name(name): tuple(m) for name, m in self._settings["subsets"].items()}
-        whole = {WHOLE_CASE: self.structures} if len(self.structures) > 1 else {}
-        return {**subsets, **whole}
+        return rows_together(self.structures, self._settings["subsets"])
 
     def _refused(self, rows: pd.DataFrame, faults: pd.Series) -> pd.DataFrame:
         unknown = faults.str.startswith("unknown_group")
@@ -161,6 +189,8 @@ class CalibratedGate:
             dice_high=1.0,
             accept=False,
             accept_score=-np.inf,
+            p_above_low=0.0,
+            p_above_high=1.0,
             reason=np.where(unknown, "unknown_group", "input_error"),
             message=faults.astype(str),
         )

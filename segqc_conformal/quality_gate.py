@@ -15,15 +15,18 @@ from segqc_conformal.calibration_rows import (
     with_group,
 )
 from segqc_conformal.calibrators.accept import AcceptThreshold
+from segqc_conformal.calibrators.cross_certificate import CrossConformalCertificate
 from segqc_conformal.calibrators.interval import DiceInterval
 from segqc_conformal.certification import certified_gate
 from segqc_conformal.errors import InputError
 from segqc_conformal.exploration import Exploration, explored
 from segqc_conformal.features.table import one_identity
+from segqc_conformal.few_patients import FEWEST, cross_conformal
 from segqc_conformal.gate import CalibratedGate
 from segqc_conformal.patients import split_patients
 from segqc_conformal.quality.predictor import FittedQuality, fit_quality
 from segqc_conformal.scoring import empty_prediction, score_rows, with_scores
+from segqc_conformal.whole_case import rows_together
 
 __all__ = ["QualityGate"]
 
@@ -120,8 +123,9 @@ class QualityGate:
             out and counted in the certificate.
         fit_patients : sequence of str, optional
             Patients to fit on; all other labelled patients calibrate. None: half of the patients,
-            by a hash of their id. With fewer than 40 labelled patients all of them fit, none
-            calibrates, and nothing but [0, 1] and "refer" is promised.
+            by a hash of their id. With fewer than 40 labelled patients all of them fit and none
+            calibrates: every case is referred, and from 20 on intervals are cross-conformal, below
+            [0, 1].
         candidates : mapping of str to estimator, optional
             Unfitted scikit-learn regressors to choose from instead of the default ones.
         progress : callable, optional
@@ -154,6 +158,7 @@ class QualityGate:
             identity=identity,
             left_out=left_out,
             lineage={"parent": None, "look": 1, "fit_patients": hashed_patients(fit)},
+            cross=self._cross(tuning, structures) if calibration.empty else None,
         )
 
     def explore(
@@ -202,6 +207,15 @@ class QualityGate:
             dice_thresholds=dice_thresholds,
             miscoverages=miscoverages,
         )
+
+    def _cross(
+        self, tuning: pd.DataFrame, structures: tuple[str, ...]
+    ) -> dict[str, CrossConformalCertificate]:
+        plain = self.side == "two-sided" and self.interval_confidence is None and not self.groups
+        if not plain or tuning["case_id"].nunique() < FEWEST:
+            return {}
+        together = rows_together(structures, self.subsets)
+        return cross_conformal(tuning, together, self.miscoverage, self.seed)
 
     def _fit(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["VERDICT_COLUMNS"]
+__all__ = ["SHOWN_COLUMNS", "VERDICT_COLUMNS"]
 
 VERDICT_COLUMNS = (
     "case_id",
@@ -15,8 +15,13 @@ VERDICT_COLUMNS = (
     "dice_high",
     "accept",
     "accept_score",
+    "p_above_low",
+    "p_above_high",
     "reason",
     "message",
     "model_id",
     "calibration",
 )
+
+# P(Dice > threshold), shown beside the decision; a verdict table of one's own may do without them
+SHOWN_COLUMNS = ("p_above_low", "p_above_high")

@@ -11,6 +11,7 @@ __all__ = [
     "WHOLE_CASE",
     "deciding_rows",
     "is_single",
+    "rows_together",
     "single_structures",
     "subset_name",
     "whole_case_rows",
@@ -115,6 +116,20 @@ def subset_name(name: str) -> str:
     'subset:tumour'
     """
     return SUBSET + name
+
+
+def rows_together(
+    structures: tuple[str, ...], subsets: Mapping[str, Sequence[str]]
+) -> dict[str, tuple[str, ...]]:
+    """Return what is judged together: named subsets, and the whole case where there are several.
+
+    Examples
+    --------
+    >>> rows_together(("core", "edema", "rest"), {"tumour": ["core", "edema"]})["subset:tumour"]
+    ('core', 'edema')
+    """
+    named = {subset_name(name): tuple(members) for name, members in subsets.items()}
+    return {**named, **({WHOLE_CASE: structures} if len(structures) > 1 else {})}
 
 
 def is_single(structure: str) -> bool:

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from segqc_conformal.calibrators import VennAbersProbability
 from segqc_conformal.errors import InputError
 from segqc_conformal.features.table import check_feature_table
 from segqc_conformal.gate import CalibratedGate
@@ -52,7 +53,7 @@ def test_verdicts_have_exactly_the_documented_columns_and_one_row_each(
         list(VERDICT_COLUMNS)
         == (
             "case_id patient_id structure site time predicted_dice dice_low dice_high accept "
-            "accept_score reason message model_id calibration"
+            "accept_score p_above_low p_above_high reason message model_id calibration"
         ).split()
     )
     assert verdicts["case_id"].tolist() == np.repeat(new["case_id"].unique(), 3).tolist()
@@ -268,3 +269,18 @@ def test_a_single_structure_has_no_whole_case_row(cohort: Cohort, cheap: dict) -
     verdicts = gate.judge(cohort(3, 5000, structures=("lesion",)))
     assert verdicts["structure"].tolist() == ["lesion"] * 3
     assert list(gate.certificate.structures) == ["lesion"]
+
+
+def test_probabilities_of_a_good_mask_stand_beside_the_decision(
+    gate: CalibratedGate, cohort: Callable[..., pd.DataFrame]
+) -> None:
+    verdicts = gate.judge(cohort(60, 5000))
+    for name, rows in verdicts.groupby("structure"):
+        profile = gate.profile[gate.profile["structure"] == name]
+        kept = profile[profile["role"] == "calibration"]
+        calibrated = VennAbersProbability(0.8).calibrate(kept["accept_score"], kept["dice"])
+        low, high, _ = calibrated.probability(rows["accept_score"])
+        assert rows["p_above_low"].tolist() == low.tolist()
+        assert rows["p_above_high"].tolist() == high.tolist()
+        assert (low <= high).all()
+        assert rows.loc[rows["accept"], "p_above_low"].mean() > 0.8

@@ -107,8 +107,8 @@ def test_mixed_identity_is_refused(cohort: Cohort, cheap: Candidates, column: st
         QualityGate().calibrate(table, candidates=cheap)
 
 
-@pytest.mark.parametrize("patients", [1, 2, 8, 39])
-def test_fewer_than_40_labelled_patients_promise_nothing_but_say_how_many_more(
+@pytest.mark.parametrize("patients", [1, 2, 8, 19])
+def test_fewer_than_20_labelled_patients_promise_nothing_but_say_how_many_more(
     cohort: Cohort, cheap: Candidates, patients: int
 ) -> None:
     gate = QualityGate().calibrate(cohort(patients), candidates=cheap)

@@ -1,4 +1,4 @@
-"""Saving and loading fitted scikit-learn models without pickle (the only file that uses skops)."""
+"""Saving and loading fitted models without pickle (the only file that uses skops)."""
 
 from __future__ import annotations
 
@@ -13,10 +13,27 @@ TRUSTED_PREFIX = "sklearn."
 TRUSTED_FUNCTIONS = frozenset(
     f"numpy.{name}" for name in ("abs", "clip", "exp", "expm1", "log", "log1p", "sqrt", "square")
 )
+# A user's own regressor (`RegressorInterval`), type by type: only what holds its numbers.
+TRUSTED_REGRESSORS = frozenset(
+    f"mapie.{name}"
+    for name in (
+        "conformity_scores.bounds.absolute.AbsoluteConformityScore",
+        "conformity_scores.bounds.gamma.GammaConformityScore",
+        "conformity_scores.bounds.residuals.ResidualNormalisedScore",
+        "estimator.regressor.EnsembleRegressor",
+        "regression.quantile_regression.ConformalizedQuantileRegressor",
+        "regression.quantile_regression._MapieQuantileRegressor",
+        "regression.regression.CrossConformalRegressor",
+        "regression.regression.JackknifeAfterBootstrapRegressor",
+        "regression.regression.SplitConformalRegressor",
+        "regression.regression._MapieRegressor",
+        "subsample.Subsample",
+    )
+)
 
 
 def dump_models(models: dict[str, Any]) -> bytes:
-    """Write fitted scikit-learn models to bytes.
+    """Write fitted scikit-learn models, or MAPIE regressors of them, to bytes.
 
     Notes
     -----
@@ -30,7 +47,7 @@ def dump_models(models: dict[str, Any]) -> bytes:
 def load_models(data: bytes) -> dict[str, Any]:
     """Read models written by `dump_models`; only types that are known to be harmless are made.
 
-    These are scikit-learn's, numpy arrays, and a few numpy functions.
+    These are scikit-learn's, numpy arrays, a few numpy functions, and MAPIE's regressors.
 
     Raises
     ------
@@ -55,7 +72,7 @@ def load_models(data: bytes) -> dict[str, Any]:
         ) from error
     if foreign:
         raise TamperedError(
-            "a predictor of scikit-learn and numpy types",
+            "a predictor of scikit-learn, MAPIE and numpy types",
             foreign,
             "calibrate again with scikit-learn estimators",
         )
@@ -63,4 +80,4 @@ def load_models(data: bytes) -> dict[str, Any]:
 
 
 def _trusted(name: str) -> bool:
-    return name.startswith(TRUSTED_PREFIX) or name in TRUSTED_FUNCTIONS
+    return name.startswith(TRUSTED_PREFIX) or name in TRUSTED_FUNCTIONS | TRUSTED_REGRESSORS

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Select
 from segqc_conformal.errors import InputError
 from segqc_conformal.features.table import check_strings, feature_columns
 from segqc_conformal.iso_times import in_utc, utc_times
-from segqc_conformal.verdict_table import VERDICT_COLUMNS
+from segqc_conformal.verdict_table import SHOWN_COLUMNS, VERDICT_COLUMNS
 
 __all__ = [
     "check_verdicts",
@@ -26,7 +26,8 @@ __all__ = [
 ]
 
 CASE_COLUMNS = ("case_id", "patient_id", "site", "time", "model_id", "calibration")
-ROW_COLUMNS = tuple(column for column in VERDICT_COLUMNS if column not in CASE_COLUMNS)
+LOGGED_COLUMNS = tuple(column for column in VERDICT_COLUMNS if column not in SHOWN_COLUMNS)
+ROW_COLUMNS = tuple(column for column in LOGGED_COLUMNS if column not in CASE_COLUMNS)
 STRINGS = ("case_id", "patient_id", "site", "model_id", "calibration", "structure", "reason")
 
 
@@ -41,7 +42,8 @@ def check_verdicts(verdicts: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns `VERDICT_COLUMNS`; cases by time where times are known (unknown ones last), else
+        Columns `VERDICT_COLUMNS` (those of `SHOWN_COLUMNS` are not kept); cases by time where
+        times are known (unknown ones last), else
         as given.
 
     Raises
@@ -54,14 +56,14 @@ def check_verdicts(verdicts: pd.DataFrame) -> pd.DataFrame:
     -----
     Guarantee: none.
     """
-    missing = [column for column in VERDICT_COLUMNS if column not in verdicts.columns]
+    missing = [column for column in LOGGED_COLUMNS if column not in verdicts.columns]
     if missing:
         raise InputError(
             f"a verdict table with the columns {', '.join(missing)}",
             f"columns {list(verdicts.columns)[:14]}",
             "make it with CalibratedGate.judge",
         )
-    rows = verdicts[list(VERDICT_COLUMNS)].reset_index(drop=True)
+    rows = verdicts[list(LOGGED_COLUMNS)].reset_index(drop=True)
     check_strings(rows, STRINGS)
     rows["time"] = times(rows["time"])
     rows = rows.drop_duplicates()

@@ -105,9 +105,10 @@ def calibrate(
                 table, patients, progress=lambda step: bars.update(step, 1, 1)
             )
     if explore:
-        found = explored.at(dice_threshold).drop(columns=["bad_share", "share_if_certified"])
         title = "What the fit patients suggest (no calibration label was read)"
-        print_frame(found.drop(columns="shift"), f"{title}, Dice > {dice_threshold:g}")
+        hidden = ["patients", "bad_share", "share_if_certified", "shift"]
+        shown = explored.at(dice_threshold).drop(columns=hidden)
+        print_frame(shown, f"{title}, Dice > {dice_threshold:g}")
         page, numbers = write_exploration(out.parent / f"{out.name}-explore.html", explored)
         print(f"other Dice thresholds, widths and plots: {page}; the numbers: {numbers}")
         return

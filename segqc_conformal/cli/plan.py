@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    import pandas as pd
     from rich.table import Table
 
-__all__ = ["plan"]
+    from segqc_conformal.pilot_plan import PilotPlan
+    from segqc_conformal.study_plan import StudyPlan
 
-_SHARES = (0.3, 0.5, 0.7, 0.9)
-_ERRORS_OF_TOLERATED = (0.0, 0.2, 0.4, 0.6)
+__all__ = ["plan"]
 
 
 def plan(
@@ -51,6 +50,15 @@ def plan(
     dice_threshold: Annotated[
         float, typer.Option(help="With --features: a mask is bad if its Dice is at most this.")
     ] = 0.8,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            show_default=False,
+            help="Page to write (.html), with plots and every promise; the same numbers go to "
+            ".json beside it.",
+        ),
+    ] = None,
 ) -> None:
     """How many labelled patients for which promise, at 80 % chance of getting it.
 
@@ -58,90 +66,81 @@ def plan(
 
         segqc plan
         segqc plan --tolerated-error 0.05 --accepted-share 0.6
-        segqc plan --features pilot.parquet
+        segqc plan --features pilot.parquet --out plan.html
 
     All numbers count calibration patients, one case each. About as many again
     are needed to fit the quality predictor.
     """
     from rich.console import Console
 
-    from segqc_conformal.calibrators.checks import check_open_unit
     from segqc_conformal.features.table import read_table
+    from segqc_conformal.pilot_plan import sizes_from_pilot
+    from segqc_conformal.study_plan import study_plan
 
-    check_open_unit(tolerated_error=tolerated_error, confidence=confidence, miscoverage=miscoverage)
-    shares = _SHARES if accepted_share is None else (accepted_share,)
-    errors = (
-        tuple(round(part * tolerated_error, 6) for part in _ERRORS_OF_TOLERATED)
-        if error_among_accepted is None
-        else (error_among_accepted,)
+    pilot: list[PilotPlan] = []
+    if features is not None:
+        table = read_table(features)
+        pilot = sizes_from_pilot(table, dice_threshold, tolerated_error, confidence)
+    planned = study_plan(
+        tolerated_error, confidence, miscoverage, accepted_share, error_among_accepted, pilot
     )
-    pilot = None if features is None else read_table(features)
-    tables = [
-        _fewest(tolerated_error, confidence, miscoverage),
-        _sizes(shares, errors, tolerated_error, confidence),
-    ]
-    if pilot is not None:
-        tables.append(_pilot(pilot, dice_threshold, tolerated_error, confidence))
+    tables = [_fewest(planned), _sizes(planned)]
+    if pilot:
+        tables.append(_pilot(pilot, dice_threshold))
     console = Console(highlight=False)
-    for table in tables:
-        console.print(table)
+    for shown in tables:
+        console.print(shown)
         console.print()
     console.print(
         "All numbers are calibration patients, one case each. As many again fit the quality "
         "predictor: plan for twice as many labelled patients. The accept numbers hold for one "
         "threshold, fixed beforehand, and one look at the calibration labels."
     )
+    if out is not None:
+        from segqc_conformal.reports.plan_report import write_plan
+
+        page, numbers = write_plan(out, planned, dice_threshold)
+        print(f"page: {page}; numbers: {numbers}")
 
 
-def _fewest(tolerated_error: float, confidence: float, miscoverage: float) -> Table:
+def _fewest(planned: StudyPlan) -> Table:
     from rich.table import Table
-
-    from segqc_conformal.plan import fewest_accepted, fewest_for_interval
 
     table = Table(title="Fewest calibration patients", title_justify="left")
     table.add_column("promise")
     table.add_column("patients", justify="right")
-    interval = f"Interval covers {_percent(1 - miscoverage)} of new patients"
-    sure = f"{_percent(confidence)} confidence"
-    marginal, pac = (fewest_for_interval(miscoverage, level) for level in (None, confidence))
-    table.add_row(f"{interval}, averaged over calibrations", _count(marginal))
-    table.add_row(f"{interval}, with {sure}", _count(pac))
-    table.add_row(f"At most {_percent(tolerated_error)} bad among the accepted, with {sure}:", "")
-    for bad in range(4):
-        needed = _count(fewest_accepted(bad, tolerated_error, confidence))
-        table.add_row(f"  accepted patients, {bad or 'none'} of them bad", needed)
+    marginal, pac, accept = planned.needs[:3]
+    for need in (marginal, pac):
+        table.add_row(_as_sentence(need.promise), _count(need.fewest))
+    table.add_row(f"{_as_sentence(accept.promise)}:", "")
+    for bad, patients in enumerate(planned.accepted):
+        table.add_row(f"  accepted patients, {bad or 'none'} of them bad", _count(patients))
     return table
 
 
-def _sizes(
-    shares: tuple[float, ...], errors: tuple[float, ...], tolerated_error: float, confidence: float
-) -> Table:
+def _sizes(planned: StudyPlan) -> Table:
     from rich.table import Table
-
-    from segqc_conformal.calibrators.planning import calibration_size
 
     table = Table(
         title="Calibration patients for an 80 % chance to certify at most "
-        f"{_percent(tolerated_error)} bad,\nby share accepted and true share of bad among them",
+        f"{_percent(planned.tolerated_error)} bad,\nby share accepted and true share of bad among "
+        "them",
         title_justify="left",
     )
     table.add_column("accepted")
-    for error in errors:
+    rows: dict[float, list[str]] = {}
+    for size in planned.sizes:
+        rows.setdefault(size.accepted_share, []).append(_count(size.patients))
+    for error in dict.fromkeys(size.error for size in planned.sizes):
         table.add_column(f"{_percent(error)} bad", justify="right")
-    for share in shares:
-        sizes = [calibration_size(share, error, tolerated_error, confidence) for error in errors]
-        table.add_row(_percent(share), *map(_count, sizes))
+    for share, counts in rows.items():
+        table.add_row(_percent(share), *counts)
     return table
 
 
-def _pilot(
-    pilot: pd.DataFrame, dice_threshold: float, tolerated_error: float, confidence: float
-) -> Table:
+def _pilot(plans: list[PilotPlan], dice_threshold: float) -> Table:
     from rich.table import Table
 
-    from segqc_conformal.pilot_plan import sizes_from_pilot
-
-    plans = sizes_from_pilot(pilot, dice_threshold, tolerated_error, confidence)
     table = Table(
         title=f"The same from the pilot's {plans[0].patients_seen} fit patients "
         f"(its other {plans[0].patients_left} can calibrate)",
@@ -151,18 +150,21 @@ def _pilot(
     for head in (f"Dice <= {dice_threshold:g}", "accepted", "of these bad", "patients needed"):
         table.add_column(head, justify="right")
     for row in plans:
-        found = row.patients_needed is not None
         table.add_row(
             row.structure,
             _percent(row.bad_share),
-            _percent(row.accepted_share) if found else "-",
-            _percent(row.error) if found else "-",
+            "-" if row.accepted_share is None else _percent(row.accepted_share),
+            "-" if row.error is None else _percent(row.error),
             _count(row.patients_needed),
         )
     table.caption = (
         "Half a bad patient more than seen is assumed; a small pilot can therefore show nothing."
     )
     return table
+
+
+def _as_sentence(promise: str) -> str:
+    return promise[:1].upper() + promise[1:]
 
 
 def _percent(share: float) -> str:

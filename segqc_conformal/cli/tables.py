@@ -31,7 +31,7 @@ def print_certificates(gate: CalibratedGate) -> None:
             "structure": name,
             **({"group": group} if by_group else {}),
             "patients": accept.patients,
-            "interval half-width (in scales)": entry.interval.quantile_of(group),
+            "interval half-width (in scales)": entry.quantile_of(group),
             "accept score from": accept.threshold,
             "P(certify)": entry.certify_chances.get(group),
             "fresh patients needed": accept.patients_needed,
@@ -54,8 +54,9 @@ def print_data(gate: CalibratedGate) -> None:
     console = Console()
     if data["patients_calibration"] == 0:
         console.print(
-            f"{data['patients_fit']} labelled patients all fit and none calibrates: without "
-            f"named fit patients it takes {SMALLEST_SPLIT}, of which half calibrate.",
+            f"{data['patients_fit']} labelled patients all fit and none calibrates, so every case "
+            f"is referred: without named fit patients it takes {SMALLEST_SPLIT}, of which half "
+            "calibrate.",
             highlight=False,
         )
     if data["cases_faulty"]:

@@ -15,6 +15,7 @@ from segqc_conformal.reports.page import Section, paragraph, table, write_page
 from segqc_conformal.reports.picture import Picture
 from segqc_conformal.reports.promise_sections import key_numbers, limits, promises
 from segqc_conformal.reports.record_sections import left_out, record
+from segqc_conformal.reports.shift_section import shift_sensitivity
 from segqc_conformal.reports.shown_cases import ShownCases, shown_cases
 from segqc_conformal.reports.summary_section import summary
 
@@ -71,6 +72,7 @@ def write_report(
         predictions(gate, cases),
         coverage(gate, cases),
         risk(gate, cases),
+        shift_sensitivity(gate),
         *(Section(title, _told(content)) for title, content in story or ()),
         _first_looks(gate, cases, pictures or {}),
         accept_sequence(gate),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from segqc_conformal.calibrators.accept_certificate import AcceptCertificate
+from segqc_conformal.calibrators.cross_certificate import CrossConformalCertificate
+from segqc_conformal.calibrators.interval_certificate import IntervalCertificate
 from segqc_conformal.gate import CalibratedGate
 from segqc_conformal.reports.coverage import coverage_table, expected_range
 from segqc_conformal.reports.page import Section, figure, folded, number, paragraph, percent, table
@@ -58,13 +60,9 @@ def coverage(gate: CalibratedGate, cases: ShownCases) -> Section:
             number(entry["width"]),
         )
         if entry["site"] == "all":
-            band = expected_range(certificate, int(entry["cases"])) if cases.evaluated else None
-            alike = certificate.groups is None and certificate.weighted is None
-            expected = "always" if alike else "not known"
-            if not cases.evaluated:
-                expected = "by construction"
-            if band is not None:
-                expected = f"{percent(band[0], 1)} to {percent(band[1], 1)}"
+            expected = "by construction"
+            if cases.evaluated:
+                expected = _by_chance(certificate, int(entry["cases"]))
             overall.append((order.index(entry["structure"]), (*line[:1], *line[2:], expected)))
         else:
             span = f"{percent(entry['low'])} to {percent(entry['high'])}"
@@ -84,6 +82,16 @@ def coverage(gate: CalibratedGate, cases: ShownCases) -> Section:
             "note",
         )
     return Section("Coverage and width", aim + body + _site_table(sites))
+
+
+def _by_chance(certificate: IntervalCertificate | CrossConformalCertificate, cases: int) -> str:
+    if isinstance(certificate, CrossConformalCertificate):
+        return "not known"
+    band = expected_range(certificate, cases)
+    if band is not None:
+        return f"{percent(band[0], 1)} to {percent(band[1], 1)}"
+    alike = certificate.groups is None and certificate.weighted is None
+    return "always" if alike else "not known"
 
 
 def _site_table(sites: Sequence[tuple[int, tuple[object, ...]]]) -> str:

@@ -6,7 +6,7 @@ from html import escape
 
 import pandas as pd
 
-from segqc_conformal.calibrators.interval import IntervalCertificate
+from segqc_conformal.calibrators.cross_certificate import CrossConformalCertificate
 from segqc_conformal.certificate import StructureCertificate
 from segqc_conformal.gate import CalibratedGate
 from segqc_conformal.reports.page import Section, notice, number, paragraph, percent, table
@@ -134,7 +134,7 @@ def _key_numbers_of(
     threshold, chance = accept.threshold, entry.certify_chances.get(group)
     return (
         accept.patients,
-        _quantile(entry.interval, group),
+        _quantile(entry, group),
         number((shown["dice_high"] - shown["dice_low"]).mean()),
         "none" if threshold is None else number(threshold),
         percent(shown["accept"].mean()),
@@ -145,7 +145,10 @@ def _key_numbers_of(
     )
 
 
-def _quantile(interval: IntervalCertificate, group: str) -> str:
+def _quantile(entry: StructureCertificate, group: str) -> str:
+    interval = entry.interval
+    if isinstance(interval, CrossConformalCertificate):
+        return "cross-conformal"
     if interval.weighted is not None:
         return "by the weight of the case"
     if interval.groups is not None and group in ("all", "other"):

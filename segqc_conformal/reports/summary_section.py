@@ -39,7 +39,7 @@ def _width_and_signal(
 ) -> str:
     aim = percent(1 - gate.certificate.settings["miscoverage"])
     if rows.empty:
-        return paragraph("No labelled patient could calibrate: every interval is [0, 1].")
+        return paragraph(f"No labelled patient could calibrate. {certificate.interval.promise}")
     width = (rows["dice_high"] - rows["dice_low"]).mean()
     interval = (
         f"Each mask gets a predicted Dice and an interval meant to hold the true Dice in at least "

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import Ridge
 
-from segqc_conformal.adapters.skops_store import dump_models, load_models
+from segqc_conformal.adapters.skops_store import TRUSTED_REGRESSORS, dump_models, load_models
 from segqc_conformal.errors import TamperedError
 from segqc_conformal.quality.candidates import default_candidates, scale_model
 
@@ -32,7 +32,7 @@ def test_every_default_model_comes_back_and_predicts_the_same_bits() -> None:
 
 @pytest.mark.parametrize("model", [Foreign(), {"deep": [Foreign()]}, Foreign])
 def test_a_foreign_type_is_refused(model: object) -> None:
-    with pytest.raises(TamperedError, match="scikit-learn and numpy types"):
+    with pytest.raises(TamperedError, match="scikit-learn, MAPIE and numpy types"):
         load_models(dump_models({"model": model, "scale": None}))
 
 
@@ -42,6 +42,20 @@ def test_a_function_that_could_run_code_is_refused() -> None:
     runs_text = np.testing.runstring
     with pytest.raises(TamperedError, match="runstring"):
         load_models(dump_models({"model": FunctionTransformer(runs_text), "scale": None}))
+
+
+def test_only_listed_types_of_mapie_are_trusted() -> None:
+    import importlib
+
+    from mapie.utils import check_sklearn_user_model_is_fitted
+    from sklearn.preprocessing import FunctionTransformer
+
+    for name in TRUSTED_REGRESSORS:
+        module, _, kind = name.rpartition(".")
+        assert isinstance(getattr(importlib.import_module(module), kind), type), name
+    transformer = FunctionTransformer(check_sklearn_user_model_is_fitted)
+    with pytest.raises(TamperedError, match="check_sklearn_user_model_is_fitted"):
+        load_models(dump_models({"model": transformer}))
 
 
 @pytest.mark.parametrize("size", [0, 1, 100, -1, -30])

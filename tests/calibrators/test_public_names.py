@@ -9,3 +9,12 @@ def test_every_public_name_is_there_and_none_is_hidden_by_a_module_of_its_name()
     assert {"ConformalSelection", "JointRiskCertificate", "SelectionCertificate"} <= set(
         calibrators.__all__
     )
+
+
+def test_what_goes_through_mapie_is_there() -> None:
+    assert {
+        "ConditionalInterval",
+        "CrossConformalInterval",
+        "RegressorInterval",
+        "VennAbersProbability",
+    } <= set(calibrators.__all__)

@@ -166,7 +166,7 @@ def test_every_setting_of_calibrate_is_honoured(segqc: Segqc, cohort: Cohort) ->
     assert Path("r.html").exists()
 
 
-def test_explore_writes_nothing(segqc: Segqc, cohort: Cohort) -> None:
+def test_explore_writes_no_calibration(segqc: Segqc, cohort: Cohort) -> None:
     write_table(cohort(60), "features.parquet")
     assert segqc("calibrate", "features.parquet", "--out", "cal", "--explore") == 0
     assert "p_certify" in segqc.out

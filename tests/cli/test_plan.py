@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -6,7 +8,7 @@ from scipy.stats import binom
 from typer.testing import CliRunner, Result
 
 from segqc_conformal.cli.plan import plan
-from segqc_conformal.errors import InputError
+from segqc_conformal.errors import FileFormatError, InputError
 from segqc_conformal.features.table import write_table
 from segqc_conformal.patients import split_patients
 from segqc_conformal.pilot_plan import sizes_from_pilot
@@ -112,3 +114,23 @@ def test_useless_features_need_more_patients_than_good_ones():
 def test_tiny_pilot_is_refused():
     with pytest.raises(InputError, match="at least 20 labelled patients to plan from; received 12"):
         sizes_from_pilot(pilot(12))
+
+
+def test_out_writes_a_page_and_the_same_numbers_beside_it(tmp_path):
+    write_table(pilot(), tmp_path / "pilot.csv")
+    words = ("--features", tmp_path / "pilot.csv", "--out", tmp_path / "plan.html")
+    result = run("--tolerated-error", 0.2, *words)
+    assert result.exit_code == 0, result.output
+    numbers = json.loads((tmp_path / "plan.json").read_text("utf-8"))
+    page = (tmp_path / "plan.html").read_text("utf-8")
+    assert cells(result, "lesion")[-1] == str(numbers["pilot"][0]["patients_needed"])
+    shown = [str(row["patients"]) for row in numbers["sizes"] if row["accepted_share"] == 0.5]
+    assert cells(result, "50 %") == shown
+    assert numbers["tolerated_error"] == 0.2
+    assert all(f"<span>{count}</span>" in page for count in shown)
+    assert "What the pilot says" in page
+
+
+def test_a_page_of_another_kind_is_refused(tmp_path):
+    result = run("--out", tmp_path / "plan.pdf")
+    assert isinstance(result.exception, FileFormatError)

@@ -95,7 +95,7 @@ def test_useless_signal_reads_as_uninformative(uninformed_gate, tmp_path):
 def test_gate_that_nobody_calibrated_says_so(tiny_gate, tmp_path):
     text = write_report(tmp_path / "r.html", tiny_gate, now=NOW).read_text("utf-8")
     assert "No labelled patient could calibrate" in text
-    assert "every interval is [0, 1]" in text
+    assert "Too few calibration patients (0) for an interval at 90%: every interval is" in text
 
 
 def test_verdicts_of_another_gate_are_refused(gate, tiny_gate, evaluation, tmp_path):
