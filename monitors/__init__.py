@@ -1,15 +1,34 @@
 """Record to alarm: monitors that notice when new cases stop being like the calibration cases."""
 
+from segqc_conformal.monitors.accepted_error import AcceptedErrorWatch
+from segqc_conformal.monitors.coverage import CoverageWatch
+from segqc_conformal.monitors.coverage_bound import CoverageBound, coverage_bound
 from segqc_conformal.monitors.exchangeability import ExchangeabilityWatch
+from segqc_conformal.monitors.harm_state import HarmState, StratumState
+from segqc_conformal.monitors.inverse_probability import InverseProbabilityWatch
+from segqc_conformal.monitors.label_budget import LabelBudget, label_budget
+from segqc_conformal.monitors.risk_sequence import RiskSequence
 from segqc_conformal.monitors.run import MonitorRun, run_monitors
+from segqc_conformal.monitors.shortfall import ShortfallWatch
 from segqc_conformal.monitors.streams import case_streams, start_watch
 from segqc_conformal.monitors.watch_state import WatchState
 
 __all__ = [
+    "AcceptedErrorWatch",
+    "CoverageBound",
+    "CoverageWatch",
     "ExchangeabilityWatch",
+    "HarmState",
+    "InverseProbabilityWatch",
+    "LabelBudget",
     "MonitorRun",
+    "RiskSequence",
+    "ShortfallWatch",
+    "StratumState",
     "WatchState",
     "case_streams",
+    "coverage_bound",
+    "label_budget",
     "run_monitors",
     "start_watch",
 ]
