@@ -28,6 +28,8 @@ benchmarks: $(READY)
 	@$(BIN)/python benchmarks/uncertainty.py --write
 	@$(BIN)/python benchmarks/features.py --write-docs
 	@$(BIN)/python benchmarks/hippocampus.py --write-docs
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt $(PIP_ARGS) --editable '.[bench]'
+	@$(BIN)/python benchmarks/guarantees.py --write
 
 $(READY): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { \

@@ -23,8 +23,8 @@ from sklearn.preprocessing import OneHotEncoder
 
 from segqc_conformal.calibrators import DiceInterval
 from segqc_conformal.features.table import feature_columns
-from segqc_conformal.scoring import empty_prediction, score_rows, with_scores
 from segqc_conformal.quality.predictor import fit_quality
+from segqc_conformal.scoring import empty_prediction, score_rows, with_scores
 
 THRESHOLD = 0.8
 MISCOVERAGE = 0.10

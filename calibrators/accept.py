@@ -64,8 +64,9 @@ class AcceptThreshold:
     -----
     Guarantee: with probability >= 1 - delta over the calibration draw (over all looks together),
     P(dice <= dice_threshold given accepted) <= alpha, or nothing is accepted. Assumes independent,
-    identically distributed patients, a grid made without calibration labels or scores, and, with
-    weights, that they are proportional to the density ratio of new to calibration population.
+    identically distributed patients, a grid made without calibration labels or scores, with many
+    looks sizes that do not depend on labels seen (fixed, or by a calendar), and, with weights,
+    that they are proportional to the density ratio of new to calibration population.
     With ``cases="mean"`` it is E[share of a patient's cases accepted and bad] <= alpha E[share
     accepted]; with "any", P(some accepted case is bad given that some case is accepted) <= alpha.
     Not promised: the share of bad cases in one batch, or any single case.

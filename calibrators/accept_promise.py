@@ -83,4 +83,5 @@ def _outlook(certificate: AcceptCertificate) -> str:
         if certificate.looks == "one"
         else f"calibration patients in all at look {certificate.look + 1}"
     )
-    return f"about {needed} {kind} give an 80 % chance, if errors stay as seen here"
+    planned = "" if certificate.looks == "one" else ", had that size been fixed beforehand,"
+    return f"about {needed} {kind}{planned} give an 80 % chance, if errors stay as seen here"

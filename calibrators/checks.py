@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 
 import numpy as np
@@ -49,8 +50,13 @@ def percent(share: float) -> str:
     --------
     >>> percent(0.9), percent(0.995), percent(0.025)
     ('90%', '99.5%', '2.5%')
+    >>> percent(0.99166667)
+    '99.1666%'
     """
-    return f"{100 * share:g}%"
+    digits = f"{100 * share:g}"
+    if float(digits) > 100 * share + 1e-9:
+        digits = f"{math.floor(1e4 * 100 * share) / 1e4:g}"
+    return f"{digits}%"
 
 
 def finite_array(

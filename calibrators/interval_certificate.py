@@ -51,6 +51,8 @@ class IntervalCertificate:
         Quantile of each group.
     weighted : WeightedQuantile or None
         Weighted nonconformity.
+    look : int
+        Number of the look at these patients' labels; a marginal promise is about each by itself.
 
     Notes
     -----
@@ -68,12 +70,20 @@ class IntervalCertificate:
     scaled: bool | None = None
     groups: GroupQuantiles | None = None
     weighted: WeightedQuantile | None = None
+    look: int = 1
 
     @property
     def support(self) -> tuple[float, float]:
         """Smallest and largest possible value, infinite where unbounded."""
         low, high = self.support_low, self.support_high
         return -np.inf if low is None else low, np.inf if high is None else high
+
+    @property
+    def own_promises(self) -> int:
+        """How many promises there are: one, or one for each group with its own quantile."""
+        if self.groups is None:
+            return 0 if self.quantile is None and self.weighted is None else 1
+        return len(self.groups.quantiles)
 
     def quantile_of(self, group: str) -> float | None:
         """Return the calibrated nonconformity of a group ("all" without groups), None if none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from segqc_conformal.calibrators.checks import percent
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
 
 __all__ = ["claim_in_words", "interval_promise", "without_interval"]
 
+LATER_LOOK = (
+    "This is a further look, taken by itself: if its size, or keeping it, depended on what earlier "
+    "looks showed, the average no longer holds."
+)
+
 
 def interval_promise(certificate: IntervalCertificate) -> str:
     """Return what holds for an interval certificate.
@@ -24,6 +30,8 @@ def interval_promise(certificate: IntervalCertificate) -> str:
     -----
     Guarantee: none by itself; `DiceInterval` says when the sentence is true.
     """
+    if certificate.look > 1 and certificate.confidence is None:
+        return f"{interval_promise(replace(certificate, look=1))} {LATER_LOOK}"
     if certificate.weighted is not None:
         return _weighted(certificate, certificate.weighted)
     if certificate.groups is not None:

@@ -46,7 +46,9 @@ def delta_of_look(confidence: float, looks: str = "one", look: int = 1) -> float
     Notes
     -----
     Guarantee: the looks together spend at most delta (union bound; the sum over k of
-    ``1 / (k (k + 1))`` is 1). Looking again without it is peeking: looks at 60, 80, ..., 1000
+    ``1 / (k (k + 1))`` is 1), if the size of each look is fixed beforehand, or by a calendar, and
+    not by labels seen: sizes that follow what earlier looks showed have no proof.
+    Looking again without it is peeking: looks at 60, 80, ..., 1000
     patients violate a promise of .05 in about .20 of studies.
 
     Examples

@@ -58,7 +58,7 @@ class Usefulness:
         return (
             f"Uninformative: on {self.patients} calibration patients the predicted Dice does not "
             f"rank masks better than chance ({found}). Promises hold all the same, but intervals "
-            "are about as wide as without any uncertainty."
+            "may be no narrower than without any features."
         )
 
 

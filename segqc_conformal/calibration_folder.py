@@ -20,7 +20,7 @@ from segqc_conformal.errors import CalibrationError, FileFormatError, InputError
 from segqc_conformal.gate import CalibratedGate
 from segqc_conformal.quality.predictor import FittedQuality
 
-__all__ = ["CalibrationFolder", "Switch"]
+__all__ = ["CalibrationFolder", "Switch", "first_look"]
 
 FILES = {"certificate.json", "predictor.skops", "profile.parquet"}
 VERSION = re.compile(r"[0-9a-f]{64}")
@@ -187,7 +187,17 @@ class CalibrationFolder:
         return content
 
     def certificates(self) -> dict[str, GateCertificate]:
-        """Return the certificate of every version, by id."""
+        """Return the certificate of every version, by id.
+
+        Raises
+        ------
+        TamperedError
+            If a version that was ever in force is gone, or any byte of one was changed.
+        """
+        if (self._root / "ACTIVE").exists():
+            gone = {switch.version for switch in self.history()} - set(self.versions())
+            if gone:
+                raise self._tampered(min(gone), f"{len(gone)} versions of the history are gone")
         return {version: self.load(version).certificate for version in self.versions()}
 
     def _refuse_reused_patients(self, gate: CalibratedGate) -> None:
@@ -212,10 +222,16 @@ class CalibrationFolder:
         )
 
 
+def first_look(certificate: GateCertificate) -> str:
+    """Return the version that is look 1 of the looks a certificate belongs to, maybe its own."""
+    return str(certificate.lineage["first_look"] or certificate.id)
+
+
 def _later_look(new: GateCertificate, old: GateCertificate) -> bool:
-    """Whether `new` looks again at the patients of `old`, as declared before the first look."""
-    many = new.settings["looks"] == old.settings["looks"] == "many"
-    return many and bool(new.lineage["look"] > old.lineage["look"])
+    """Whether `new` looks again at all patients of `old`, as declared before the first look."""
+    seen, counted = (set(one.lineage["calibration_patients"]) for one in (old, new))
+    later = bool(new.lineage["look"] > old.lineage["look"])
+    return later and first_look(new) == first_look(old) and seen <= counted
 
 
 def _gate(certificate: GateCertificate, files: dict[str, bytes]) -> CalibratedGate:

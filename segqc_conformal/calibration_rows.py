@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from segqc_conformal.case_groups import group_faults, group_text
 from segqc_conformal.errors import IdentityError, InputError
 from segqc_conformal.features.table import check_feature_table, one_identity, row_faults
 from segqc_conformal.patients import first_case_of_each_patient, pseudonym
@@ -77,7 +78,7 @@ def labelled_rows(
 
 
 def with_group(rows: pd.DataFrame, groups: str | None, left_out: dict[str, Any]) -> pd.DataFrame:
-    """Keep the rows whose group is known, and count the cases of the others in `left_out`.
+    """Keep cases of one known group, as text, and count the others in `left_out`.
 
     Raises
     ------
@@ -92,8 +93,10 @@ def with_group(rows: pd.DataFrame, groups: str | None, left_out: dict[str, Any])
             f"columns {[name for name in rows if not str(name).startswith('feature_')]}",
             "add it to the feature table, or choose another column",
         )
-    left_out["cases_without_group"] = int(rows.loc[rows[groups].isna(), "case_id"].nunique())
-    return rows[rows[groups].notna()].reset_index(drop=True)
+    rows = rows.assign(**{groups: group_text(rows, groups)})
+    usable = rows[groups].notna() & (group_faults(rows, groups) == "")
+    left_out["cases_without_group"] = int(rows.loc[~usable, "case_id"].nunique())
+    return rows[usable].reset_index(drop=True)
 
 
 def one_case_each(rows: pd.DataFrame, seed: int) -> pd.DataFrame:
@@ -102,10 +105,10 @@ def one_case_each(rows: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 
 def unlabelled_rows(
-    table: pd.DataFrame, but_not: Collection[str], features: Sequence[str]
+    table: pd.DataFrame, but_not: Collection[str], features: Sequence[str], groups: str | None
 ) -> pd.DataFrame:
     """Return the usable rows without ``dice`` of patients other than those in `but_not`."""
-    table = check_feature_table(table)
+    table = with_group(check_feature_table(table), groups, {})
     usable = table[(row_faults(table, features) == "") & table["dice"].isna()]
     return usable[~usable["patient_id"].isin(list(but_not))].reset_index(drop=True)
 

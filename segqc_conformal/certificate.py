@@ -28,8 +28,16 @@ ASSUMPTIONS = (
     "The quality predictor, its choice and the grid of accept thresholds saw no calibration label.",
     'Each certificate holds with its own confidence. With family "all" the accept promises hold '
     "together with the confidence asked for, and so do the PAC intervals; else none hold jointly.",
+    "Where many looks were declared, the size of each is fixed beforehand or by a calendar, not by "
+    "labels seen.",
     "An empty predicted structure (feature_volume_ml = 0) is never accepted and gets the interval "
     "[0, 1]; the interval's promise is about the other cases.",
+)
+
+CROSS_CONFORMAL = (
+    "Cross-conformal: the interval's models and errors come from the labels of the same patients, "
+    "each error from a model fitted without its patient; one fixed kind of model was used, chosen "
+    "by no label. What is said above of calibration patients is about these."
 )
 
 
@@ -130,13 +138,19 @@ class GateCertificate:
     def spent(self) -> str:
         """What this calibration spent of the error probability of its promises, in words."""
         spent, look = self.lineage["spent"], self.lineage["look"]
+        if not spent["accept_promises"]:
+            return "Spent: nothing; no patient calibrated an accept promise."
         alone = "hold together" if self.settings["family"] == "all" else "each hold on their own"
         looks = ""
         if look > 1:
             looks = f", after {look} looks {percent(round(spent['delta_of_each_so_far'], 6))} each"
+        intervals = ""
+        if spent["pac_intervals"]:
+            each = percent(round(spent["delta_of_each_interval"], 6))
+            intervals = f", and {each} on each of {spent['pac_intervals']} PAC intervals"
         return (
             f"Spent: {percent(round(spent['delta_of_each'], 6))} of error probability on each of "
-            f"{spent['accept_promises']} accept promises{looks}; they {alone}."
+            f"{spent['accept_promises']} accept promises{looks}{intervals}; they {alone}."
         )
 
     def to_json(self) -> str:

@@ -11,10 +11,16 @@ import pandas as pd
 
 from segqc_conformal.adapters.skops_store import dump_models
 from segqc_conformal.calibration_rows import hashed_patients
+from segqc_conformal.calibrators.checks import delta_of
 from segqc_conformal.calibrators.cross_certificate import CrossConformalCertificate
-from segqc_conformal.calibrators.looks import confidence_of_each, delta_of_look, delta_up_to_look
+from segqc_conformal.calibrators.interval_certificate import IntervalCertificate
 from segqc_conformal.canonical_json import sha256_hex
-from segqc_conformal.certificate import GateCertificate
+from segqc_conformal.certificate import (
+    ASSUMPTIONS,
+    CROSS_CONFORMAL,
+    GateCertificate,
+    StructureCertificate,
+)
 from segqc_conformal.features.table import feature_columns
 from segqc_conformal.gate import CalibratedGate, profile_bytes
 from segqc_conformal.quality.predictor import FittedQuality
@@ -84,7 +90,7 @@ def certified_gate(
     Notes
     -----
     Guarantee: those of `DiceInterval` and `AcceptThreshold`, if `calibration` fitted, chose and
-    tuned nothing.
+    tuned nothing; with `cross`, that of `CrossConformalInterval`.
     """
     names = [*structures, *rows_together(structures, settings.subsets)]
     profile = _profile(tuning, calibration, settings.groups)
@@ -104,7 +110,7 @@ def certified_gate(
             None if unlabelled is None else unlabelled[unlabelled["structure"] == name],
             promises=len(names) if settings.family == "all" else 1,
             look=look,
-            first=same_population,
+            first=same_population and look == 1,
         )
         for name in names
     }
@@ -123,25 +129,42 @@ def certified_gate(
         },
         data=_data(calibration, tuning, left_out),
         lineage={
+            "first_look": None,
             **lineage,
             "calibration_patients": hashed_patients(calibration),
-            "spent": _spent(settings, len(names), look),
+            "spent": _spent(certified, look),
         },
         files={name: sha256_hex(content) for name, content in files.items()},
         libraries={name: version(name) for name in LIBRARIES},
+        assumptions=(*ASSUMPTIONS, CROSS_CONFORMAL) if cross else ASSUMPTIONS,
     )
     # as it will be read from the folder: the same order of keys, the same types
     certificate = GateCertificate.from_json(certificate.to_json())
     return CalibratedGate(certificate, quality, profile, files, models)
 
 
-def _spent(settings: QualityGate, promises: int, look: int) -> dict[str, float]:
-    """Return what this calibration spends of the error probability of its accept promises."""
-    each = confidence_of_each(settings.confidence, promises if settings.family == "all" else 1)
+def _spent(certified: Mapping[str, StructureCertificate], look: int) -> dict[str, float]:
+    """Return the error probability that this calibration spends on each of its promises."""
+    accept = [
+        one.delta_spent
+        for entry in certified.values()
+        for one in entry.accept.by_group.values()
+        if one.patients
+    ]
+    interval = [
+        delta_of(entry.interval.confidence)
+        for entry in certified.values()
+        if isinstance(entry.interval, IntervalCertificate) and entry.interval.confidence is not None
+        for _ in range(entry.interval.own_promises)
+    ]
+    each = max(accept, default=0.0)
     return {
-        "accept_promises": promises,
-        "delta_of_each": delta_of_look(each, settings.looks, look),
-        "delta_of_each_so_far": delta_up_to_look(each, settings.looks, look),
+        "accept_promises": len(accept),
+        "delta_of_each": each,
+        # k looks at delta / (1 * 2), delta / (2 * 3), ... add up to k * k times the last of them
+        "delta_of_each_so_far": each * look**2,
+        "pac_intervals": len(interval),
+        "delta_of_each_interval": max(interval, default=0.0),
     }
 
 

@@ -14,6 +14,7 @@ from segqc_conformal.certificate import StructureCertificate
 __all__ = ["decided"]
 
 BELOW = "The accept score lies below the certified threshold: a human should look."
+MISSING = ""  # no group is called so
 EMPTY = "The predicted structure is empty: nothing is promised, a human should look."
 
 
@@ -43,8 +44,11 @@ def decided(
     if groups is None:
         return _decided(rows, certificate, None)
     by_group = rows.groupby(groups, dropna=False, sort=False)
-    parts = [_decided(part, certificate, str(group)) for group, part in by_group]
-    return pd.concat(parts).loc[rows.index] if parts else _decided(rows, certificate, "none")
+    parts = [
+        _decided(part, certificate, str(group) if pd.notna(group) else MISSING)
+        for group, part in by_group
+    ]
+    return pd.concat(parts).loc[rows.index] if parts else _decided(rows, certificate, MISSING)
 
 
 def _decided(
@@ -89,6 +93,8 @@ def _accept_certificate(
 
 
 def _without_certificate(certificate: StructureCertificate, group: str) -> tuple[str, str]:
+    if group == MISSING:
+        return "unknown_group", "The group is missing: nothing is promised, a human should look."
     patients = certificate.patients_of_group(group)
     if patients:
         return "cannot_certify", (

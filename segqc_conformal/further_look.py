@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
 
-from segqc_conformal.calibration_folder import CalibrationFolder
+from segqc_conformal.calibration_folder import CalibrationFolder, first_look
 from segqc_conformal.calibration_rows import (
     check_features,
     check_identity,
@@ -16,6 +18,7 @@ from segqc_conformal.calibration_rows import (
     tuning_rows,
     with_group,
 )
+from segqc_conformal.certificate import GateCertificate
 from segqc_conformal.certification import certified_gate
 from segqc_conformal.errors import CalibrationError
 from segqc_conformal.gate import CalibratedGate
@@ -36,8 +39,9 @@ def look_again(
     folder : str or Path
         Calibration folder whose active version was calibrated with ``looks="many"``.
     table : DataFrame
-        Feature table with ``dice``: every calibration patient of the last look, and new patients of
-        the same population. Fit patients are left out and counted.
+        Feature table with ``dice``: every calibration patient of the looks so far, also of those
+        rolled back, with the same case and labels; and new patients of the same population. Fit
+        patients, and those of versions that are no look of these, are left out and counted.
     by, reason : str
         Kept for ever in the folder.
     now : datetime, optional
@@ -51,8 +55,8 @@ def look_again(
     Raises
     ------
     CalibrationError
-        If many looks were not declared before the first, or patients of the last look are missing:
-        which patients count must not depend on what was seen.
+        If many looks were not declared before the first, or patients or rows of the looks so far
+        are missing or changed: what counts must not depend on what was seen.
     InputError, IdentityError
         For a table that does not fit the gate.
 
@@ -64,55 +68,96 @@ def look_again(
     """
     check_who(by, reason)
     versions = CalibrationFolder(folder)
-    last = versions.load()
-    settings = QualityGate(**last.certificate.settings)
+    active = versions.load()
+    settings = QualityGate(**active.certificate.settings)
     if settings.looks != "many":
         raise CalibrationError(
             'a calibration made with looks="many", declared before the first look',
             f"looks={settings.looks!r}",
             "use fresh patients only (`segqc recalibrate`)",
         )
-    check_features(table, last)
-    rows, left_out = labelled_rows(table, last.quality.features)
-    check_identity(rows, last)
+    check_features(table, active)
+    rows, left_out = labelled_rows(table, active.quality.features)
+    check_identity(rows, active)
     rows = with_group(rows, settings.groups, left_out)
+    last = _last_look(versions, active)
     name = rows["patient_id"].map(pseudonym)
-    fitted = name.isin(last.certificate.lineage["fit_patients"])
-    left_out["patients_known_before"] = int(rows.loc[fitted, "patient_id"].nunique())
-    _check_all_there(set(name), last)
+    known = name.isin(_known_elsewhere(versions.certificates().values(), last))
+    left_out["patients_known_before"] = int(rows.loc[known, "patient_id"].nunique())
+    _check_patients(set(name), last)
+    if not set(name[~known]) - set(last.certificate.lineage["calibration_patients"]):
+        raise CalibrationError(
+            "new patients beside those of the looks so far",
+            "none",
+            "wait until there are some: a look without them only spends confidence",
+        )
+    calibration = rescored(rows[~known], last)
+    _check_rows(calibration, last)
     gate = certified_gate(
         settings,
         last.quality,
         tuning_rows(last),
-        rescored(rows[~fitted], last),
+        calibration,
         last.structures,
         identity=last.certificate.identity,
         left_out=left_out,
         lineage={
-            "parent": last.id,
-            "look": _last_look(versions, last) + 1,
+            "parent": active.id,
+            "first_look": first_look(last.certificate),
+            "look": last.certificate.lineage["look"] + 1,
             "fit_patients": last.certificate.lineage["fit_patients"],
         },
-        same_population=any(
-            entry.certify_chances for entry in last.certificate.structures.values()
-        ),
+        same_population=False,  # P(certify) is that of a first look
     )
     versions.add(gate, action="look again", by=by, reason=reason, now=now)
     return gate
 
 
-def _last_look(versions: CalibrationFolder, gate: CalibratedGate) -> int:
-    """Return the number of the last look at these patients, also one that was rolled back."""
-    own = set(gate.certificate.lineage["calibration_patients"])
-    lineages = [certificate.lineage for certificate in versions.certificates().values()]
-    return max(int(entry["look"]) for entry in lineages if own & set(entry["calibration_patients"]))
+def _last_look(versions: CalibrationFolder, active: CalibratedGate) -> CalibratedGate:
+    """Return the last look, also one rolled back: it counts the patients of all before it."""
+    looks = {
+        certificate.lineage["look"]: version
+        for version, certificate in versions.certificates().items()
+        if first_look(certificate) == first_look(active.certificate)
+    }
+    return versions.load(looks[max(looks)])
 
 
-def _check_all_there(names: set[str], last: CalibratedGate) -> None:
+def _known_elsewhere(certificates: Iterable[GateCertificate], last: CalibratedGate) -> set[str]:
+    """Return who fitted, and who fitted or calibrated a version that is no look of these."""
+    known = set(last.certificate.lineage["fit_patients"])
+    for certificate in certificates:
+        if first_look(certificate) != first_look(last.certificate):
+            known |= set(certificate.lineage["fit_patients"])
+            known |= set(certificate.lineage["calibration_patients"])
+    return known - set(last.certificate.lineage["calibration_patients"])
+
+
+def _check_patients(names: set[str], last: CalibratedGate) -> None:
     missing = set(last.certificate.lineage["calibration_patients"]) - names
     if missing:
         raise CalibrationError(
-            "every calibration patient of the last look, and new ones",
+            "every calibration patient of the looks so far, and new ones",
             f"a table without {len(missing)} of them",
             "add their rows: which patients count must not depend on what was seen",
         )
+
+
+def _check_rows(calibration: pd.DataFrame, last: CalibratedGate) -> None:
+    groups = last.certificate.settings["groups"]
+    columns = ["structure", "dice", *([groups] if groups else [])]
+    names = calibration["patient_id"].map(pseudonym)
+    earlier = calibration[names.isin(last.certificate.lineage["calibration_patients"])]
+    # the profile keeps no patient ids: rows are compared without
+    seen = _counted(last.profile.loc[last.profile["role"] == "calibration", columns])
+    missing = seen - _counted(earlier[columns])
+    if missing:
+        raise CalibrationError(
+            "for earlier patients the case, structures and labels that counted before",
+            f"{missing.total()} of {seen.total()} rows missing or changed",
+            "give them as they were: what counts must not depend on what was seen",
+        )
+
+
+def _counted(rows: pd.DataFrame) -> Counter[tuple[object, ...]]:
+    return Counter(rows.itertuples(index=False, name=None))

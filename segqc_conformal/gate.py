@@ -15,6 +15,7 @@ import pandas as pd
 
 from segqc_conformal.calibrators.cross_certificate import CrossConformalCertificate
 from segqc_conformal.calibrators.venn_abers import VennAbersCertificate, VennAbersProbability
+from segqc_conformal.case_groups import group_faults, group_text
 from segqc_conformal.certificate import GateCertificate
 from segqc_conformal.decision import decided
 from segqc_conformal.features.table import (
@@ -100,6 +101,9 @@ class CalibratedGate:
         its interval.
         """
         table = check_feature_table(table.drop(columns="dice", errors="ignore"))
+        groups = self._settings["groups"]
+        if groups in table:
+            table[groups] = group_text(table, groups)
         faults = self._faults(table)
         usable = table[faults == ""]
         scored = score_rows(
@@ -147,6 +151,8 @@ class CalibratedGate:
                 f"expected the column {groups}, by which this gate is calibrated; received a table "
                 "without it; remedy: add the column"
             )
+        elif groups is not None:
+            faults = faults.where(faults != "", group_faults(table, groups))
         unknown = ~table["structure"].isin(self.structures) & (faults == "")
         faults[unknown] = "unknown_group: structure was not calibrated"
         return faults

@@ -100,7 +100,7 @@ def promise_parts(
         if settings.groups is None:
             yield _part(settings, (name, None), rows, there, len(names), 1)
             continue
-        group, coming_group = (part[settings.groups].astype(str) for part in (rows, there))
+        group, coming_group = (part[settings.groups] for part in (rows, there))
         found = sorted(coming_group.unique())
         for each in found:
             own = rows[group == each]
@@ -118,13 +118,14 @@ def _part(
     structures: int,
     groups: int,
 ) -> PromisePart:
+    intervals = max(groups - 1, 1)  # no interval of the small groups together holds with confidence
     together = settings.family == "all"
 
-    def of_first_look(confidence: float) -> float:
-        each = confidence_of_each(confidence, structures if together else 1)
+    def of_first_look(confidence: float, promises: int) -> float:
+        each = confidence_of_each(confidence, promises if together else 1)
         return confidence_of_look(each, settings.looks)
 
-    accept = of_first_look(settings.confidence)
+    accept = of_first_look(settings.confidence, structures)
     wide = settings.interval_confidence
     return PromisePart(
         *name,
@@ -132,5 +133,5 @@ def _part(
         coming=len(coming),
         coming_seen=int(coming["predicted_dice"].notna().sum()),
         confidence=confidence_of_each(accept, groups) if together else accept,
-        interval_confidence=None if wide is None else of_first_look(wide),
+        interval_confidence=None if wide is None else of_first_look(wide, structures * intervals),
     )

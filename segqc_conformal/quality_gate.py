@@ -17,6 +17,7 @@ from segqc_conformal.calibration_rows import (
 from segqc_conformal.calibrators.accept import AcceptThreshold
 from segqc_conformal.calibrators.cross_certificate import CrossConformalCertificate
 from segqc_conformal.calibrators.interval import DiceInterval
+from segqc_conformal.case_groups import check_group_column
 from segqc_conformal.certification import certified_gate
 from segqc_conformal.errors import InputError
 from segqc_conformal.exploration import Exploration, explored
@@ -68,8 +69,10 @@ class QualityGate:
 
     Notes
     -----
-    Guarantee: those of `DiceInterval` and `AcceptThreshold`, for each structure and for the
-    whole case, each on its own.
+    Guarantee: those of `DiceInterval` and `AcceptThreshold`, for each structure, subset and the
+    whole case, each on its own or, with ``family="all"``, the accept promises (and PAC intervals)
+    together; from 20 to 39 labelled patients that of `CrossConformalInterval` alone. With many
+    looks the size of each must not depend on labels seen.
 
     Examples
     --------
@@ -99,6 +102,7 @@ class QualityGate:
             looks=self.looks,
             family=self.family,
         )
+        check_group_column(self.groups)
         _check_subsets(self.subsets)
 
     def as_dict(self) -> dict[str, Any]:
@@ -260,9 +264,9 @@ class QualityGate:
 
 def _check_subsets(subsets: Mapping[str, Sequence[str]]) -> None:
     for name, members in subsets.items():
-        if not name or isinstance(members, str) or len(set(members)) < 2:
+        if not name or isinstance(members, str) or not 2 <= len(set(members)) == len(members):
             raise InputError(
-                "subsets as {name: [two or more structures]}",
+                "subsets as {name: [two or more different structures]}",
                 {name: members},
                 "a single structure has verdicts of its own",
             )

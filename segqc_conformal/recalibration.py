@@ -102,7 +102,9 @@ def recalibrate(
     complete = fresh.groupby("case_id")["structure"].transform("nunique") == len(parent.structures)
     _check_enough(fresh.loc[complete, "patient_id"].nunique(), settings)
     calibrated = table[table["structure"].isin(parent.structures)]
-    others = unlabelled_rows(calibrated, [*known, *fresh["patient_id"]], parent.quality.features)
+    others = unlabelled_rows(
+        calibrated, [*known, *fresh["patient_id"]], parent.quality.features, settings.groups
+    )
     enough = others["patient_id"].nunique() >= SMALLEST_GRID
     gate = certified_gate(
         settings,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -122,8 +123,8 @@ def _parts(
 
     if settings.groups is None:
         return {"all": part(others, len(calibration))}
-    sizes = calibration[settings.groups].astype(str).value_counts().sort_index()
-    group = others[settings.groups].astype(str)
+    sizes = calibration[settings.groups].value_counts().sort_index()
+    group = others[settings.groups]
     parts = {}
     for name, patients in sizes.items():
         rows = others[group == name]
@@ -155,11 +156,14 @@ def _interval(
 ) -> IntervalCertificate:
     confidence = settings.interval_confidence
     if confidence is not None:
-        each = confidence_of_each(confidence, promises)
+        groups = 1 if settings.groups is None else known[settings.groups].nunique()
+        together = promises * max(groups, 1) if settings.family == "all" else 1
+        each = confidence_of_each(confidence, together)
         confidence = confidence_of_look(each, settings.looks, look)
-    return DiceInterval(settings.miscoverage, settings.side, confidence).calibrate(
+    found = DiceInterval(settings.miscoverage, settings.side, confidence).calibrate(
         known["predicted_dice"],
         known["dice"],
         known["scale"],
         groups=None if settings.groups is None else known[settings.groups],
     )
+    return replace(found, look=look)

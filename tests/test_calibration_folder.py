@@ -213,6 +213,48 @@ def test_saving_the_same_gate_again_is_no_reuse(gate: CalibratedGate, folder: Pa
     assert CalibrationFolder(folder).versions() == [gate.id]
 
 
+def test_a_further_look_must_be_one_of_the_same_looks_and_count_all_their_patients(
+    cohort: Cohort, cheap: dict, tmp_path: Path
+) -> None:
+    many = QualityGate(looks="many")
+    first = many.calibrate(cohort(60), candidates=cheap)
+    first.save(tmp_path / "one")
+
+    def look(patients: slice, **lineage: object) -> CalibratedGate:
+        gate = QualityGate(looks="many", tolerated_error=0.2).calibrate(
+            cohort(60), candidates=cheap
+        )
+        old = gate.certificate.lineage
+        new = {**old, "calibration_patients": old["calibration_patients"][patients], **lineage}
+        return dataclasses.replace(
+            gate, certificate=dataclasses.replace(gate.certificate, lineage=new)
+        )
+
+    every = slice(None)
+    for refused in (
+        look(every, look=1, first_look=first.id),
+        look(every, look=2, first_look=None),
+        look(every, look=2, first_look="0" * 64),
+        look(slice(29), look=2, first_look=first.id),
+    ):
+        with pytest.raises(CalibrationError, match="already calibrated"):
+            refused.save(tmp_path / "one")
+    second = look(every, look=2, first_look=first.id)
+    second.save(tmp_path / "one")
+    assert CalibrationFolder(tmp_path / "one").active == second.id
+
+
+def test_a_version_that_is_gone_is_noticed_though_another_is_in_force(
+    gate: CalibratedGate, folder: Path, cohort: Cohort, cheap: dict
+) -> None:
+    QualityGate().calibrate(cohort(60, 1000), candidates=cheap).save(folder)
+    shutil.rmtree(folder / gate.id)
+    with pytest.raises(TamperedError, match="1 versions of the history are gone"):
+        CalibrationFolder(folder).certificates()
+    with pytest.raises(TamperedError, match=gate.id):
+        gate.save(folder)
+
+
 @pytest.mark.parametrize("moment", ["rename", "replace", "fsync"])
 def test_a_crash_before_the_switch_leaves_the_old_version_in_force(
     gate: CalibratedGate,

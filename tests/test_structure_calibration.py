@@ -107,7 +107,65 @@ def test_a_family_shares_delta_and_each_promise_says_its_confidence(
         "accept_promises": 3,
         "delta_of_each": 0.0333,
         "delta_of_each_so_far": 0.0333,
+        "pac_intervals": 3,
+        "delta_of_each_interval": 0.0333,
     }
+
+
+def test_a_family_by_group_shares_delta_among_intervals_and_thresholds_of_all_groups(
+    cohort: Cohort, cheap: Candidates
+) -> None:
+    settings = QualityGate(family="all", groups="site", interval_confidence=0.9)
+    gate = settings.calibrate(cohort(400), candidates=cheap)
+    for entry in gate.certificate.structures.values():
+        assert entry.interval.confidence == 0.9834  # 3 structures x 2 sites share .1
+        assert [one.delta_spent for one in entry.accept.by_group.values()] == [0.01665] * 2
+    spent = gate.certificate.lineage["spent"]
+    assert (spent["accept_promises"], spent["pac_intervals"]) == (6, 6)
+    assert spent["accept_promises"] * spent["delta_of_each"] <= 0.1
+    assert spent["pac_intervals"] * spent["delta_of_each_interval"] <= 0.1 + 1e-12
+
+
+def test_groups_read_the_same_whatever_the_type_of_their_column(
+    cohort: Cohort, cheap: Candidates
+) -> None:
+    table, new = cohort(200), cohort(20, 5000)
+    table["scanner"] = table["patient_id"].astype(int) % 2
+    gate = QualityGate(groups="scanner").calibrate(table, candidates=cheap)
+    number = new["patient_id"].astype(int) % 2
+    with_gap = number.astype(float).where(new["patient_id"] != "5003")
+    verdicts = gate.judge(new.assign(scanner=with_gap))
+    text = gate.judge(new.assign(scanner=number.astype(str)))
+    missing = verdicts["patient_id"] == "5003"
+    assert set(verdicts.loc[missing, "reason"]) == {"unknown_group"}
+    assert verdicts.loc[missing, "message"].str.startswith("The group is missing").all()
+    pd.testing.assert_frame_equal(verdicts[~missing], text[~missing])
+
+
+def test_a_case_of_several_groups_neither_calibrates_nor_is_judged(
+    by_site: CalibratedGate, cohort: Cohort, cheap: Candidates
+) -> None:
+    table, new = cohort(120), cohort(2, 5000)
+    table.loc[0, "site"] = "Z"
+    gate = QualityGate(groups="site").calibrate(table, candidates=cheap)
+    assert gate.certificate.data["cases_without_group"] == 1
+    new.loc[0, "site"] = "Z"
+    verdicts = by_site.judge(new)
+    mixed = verdicts["case_id"] == "c5000"
+    assert set(verdicts.loc[mixed, "reason"]) == {"input_error"}
+    assert verdicts.loc[mixed, "message"].iloc[0].startswith("expected one site per case")
+    assert "input_error" not in set(verdicts.loc[~mixed, "reason"])
+
+
+def test_an_unknown_site_is_no_group(by_site: CalibratedGate, cohort: Cohort) -> None:
+    verdicts = by_site.judge(cohort(2, 5000).drop(columns="site"))
+    assert set(verdicts["reason"]) == {"unknown_group"}
+
+
+@pytest.mark.parametrize("column", ["feature_noise", "dice", "case_id", "structure"])
+def test_features_labels_and_ids_are_no_groups(column: str) -> None:
+    with pytest.raises(InputError, match="a column of groups"):
+        QualityGate(groups=column)
 
 
 def test_a_lower_interval_promises_one_end(cohort: Cohort, cheap: Candidates) -> None:
@@ -143,8 +201,10 @@ def test_named_subsets_are_judged_by_their_worst_structure(
 
 
 def test_subsets_that_are_none_are_refused(cohort: Cohort, cheap: Candidates) -> None:
-    with pytest.raises(InputError, match="two or more structures"):
+    with pytest.raises(InputError, match="two or more different structures"):
         QualityGate(subsets={"front": ["a"]})
+    with pytest.raises(InputError, match="two or more different structures"):
+        QualityGate(subsets={"front": ["a", "b", "b"]})
     settings = QualityGate(subsets={"front": ["anterior", "liver"]})
     with pytest.raises(InputError, match=r"received \['liver'\]"):
         settings.calibrate(cohort(60), candidates=cheap)

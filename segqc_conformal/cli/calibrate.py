@@ -48,7 +48,8 @@ def calibrate(
         str,
         typer.Option(
             help='"many": patients may be added later and all calibrated again '
-            "(`segqc recalibrate --look-again`); each look costs confidence."
+            "(`segqc recalibrate --look-again`); each look costs confidence, and its size must not "
+            "depend on labels seen."
         ),
     ] = "one",
     fit_patients: Annotated[

@@ -37,9 +37,14 @@ def promises(gate: CalibratedGate) -> Section:
             f"<h3>{escape(display_name(name))}</h3>{paragraph(entry.interval.promise)}"
             f"{notice(entry.accept.promise, 'good' if certified else 'caution')}"
         )
+    together = (
+        "The accept promises hold all at once."
+        if gate.certificate.settings["family"] == "all"
+        else "Each promise holds by itself, not all at once."
+    )
     whole = paragraph(
         "Only the whole-case verdict says that a case may pass: accepting its structures one by "
-        "one carries no promise for the case. Each promise holds by itself, not all at once.",
+        f"one carries no promise for the case. {together}",
         "note",
     )
     return Section("What is promised", "".join(parts) + whole)
@@ -59,9 +64,13 @@ def limits(gate: CalibratedGate) -> Section:
         f"look at. What is judged is {judged}. Research software, not a medical device: it does "
         "not replace clinical judgement."
     )
+    groups = (
+        "and not of a group (a site, a scanner, a disease) on its own."
+        if settings["groups"] is None
+        else f"and of each {settings['groups']} that was calibrated, not of any other group."
+    )
     points = (
-        "The promises speak of the average over patients, not of a single case, and not of a group "
-        "(a site, a scanner, a disease) on its own.",
+        f"The promises speak of the average over patients, not of a single case, {groups}",
         "The interval's promise is averaged over accepted and referred cases; among accepted cases "
         "alone it may hit less often.",
         "They hold while new patients resemble the calibration patients: same population, "

@@ -516,7 +516,7 @@ def test_looking_again_counts_all_and_status_writes_the_report_from_the_folder_a
     first = ("calibrate", "first.csv", "--out", "calibration", "--looks", "many")
     assert segqc(*first, "--report", "r1.html") == 0
     who = ("--calibration", "calibration", "--by", "bob", "--reason", "more references")
-    write_table(cohort(120), "both.csv")
+    write_table(pd.concat([cohort(60), cohort(60, 1000)]), "both.csv")
     Path("first.csv").unlink()
     assert segqc("status", "calibration", "--report", "again.html") == 0
     assert "Spent: 5% of error probability on each of 3 accept promises" in segqc.out
