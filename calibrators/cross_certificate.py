@@ -197,20 +197,23 @@ class CrossConformalCertificate:
         InputError
             If the two do not belong together.
         """
-        return cls.from_dict(json.loads(text), skops)
-
-    @classmethod
-    def from_dict(cls, numbers: Mapping[str, Any], skops: bytes) -> CrossConformalCertificate:
-        """Read the parsed JSON of a certificate, and its models."""
-        models = tuple(load_models(skops)["models"])
-        tuples = {name: tuple(numbers[name]) for name in ("folds", "nonconformity")}
-        if len(models) != len(set(tuples["folds"])):
+        found = cls.from_dict({**json.loads(text), "models": load_models(skops)["models"]})
+        folds = len(set(found.folds))
+        if len(found.models) != folds:
             raise InputError(
-                f"a model for each of the {len(set(tuples['folds']))} folds",
-                f"{len(models)} models",
+                f"a model for each of the {folds} folds",
+                f"{len(found.models)} models",
                 "keep the files of one certificate together",
             )
-        return cls(**{**numbers, **tuples, "models": models})
+        return found
+
+    @classmethod
+    def from_dict(cls, numbers: Mapping[str, Any]) -> CrossConformalCertificate:
+        """Read the parsed JSON of a certificate; its models only where they are given."""
+        tuples = {
+            name: tuple(numbers.get(name, ())) for name in ("folds", "nonconformity", "models")
+        }
+        return cls(**{**numbers, **tuples})
 
 
 def _nth(values: NDArray[np.float64], n: int) -> NDArray[np.float64]:

@@ -46,8 +46,12 @@ class GroupQuantiles:
     @property
     def nothing(self) -> tuple[str, ...]:
         """Groups seen that get the whole support."""
-        calibrated = {**self.quantiles, **self.other_quantiles}
-        return tuple(name for name in self.patients if name not in calibrated)
+        return tuple(name for name in self.patients if name not in self.calibrated)
+
+    @property
+    def calibrated(self) -> dict[str, float]:
+        """Quantile of each group that has a finite one, its own or that of "other"."""
+        return {**self.other_quantiles, **self.quantiles}
 
     def of(self, groups: ArrayLike, cases: int) -> NDArray[np.float64]:
         """Return the quantile of each case; inf (whole support) for an unseen or missing group.
@@ -59,7 +63,7 @@ class GroupQuantiles:
         array([0.3, 0.5, inf, inf])
         """
         codes, names = group_codes(groups, cases)
-        calibrated = {**self.other_quantiles, **self.quantiles}
+        calibrated = self.calibrated
         return np.array([*(calibrated.get(name, np.inf) for name in names), np.inf])[codes]
 
     @classmethod

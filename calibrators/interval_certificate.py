@@ -89,7 +89,7 @@ class IntervalCertificate:
         """Return the calibrated nonconformity of a group ("all" without groups), None if none."""
         if self.groups is None:
             return self.quantile
-        return {**self.groups.other_quantiles, **self.groups.quantiles}.get(group)
+        return self.groups.calibrated.get(group)
 
     def interval(
         self,

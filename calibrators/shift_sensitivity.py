@@ -13,12 +13,10 @@ from segqc_conformal.calibrators.accept_certificate import AcceptCertificate
 from segqc_conformal.calibrators.checks import check_open_unit, delta_of, percent
 from segqc_conformal.calibrators.conformal_rank import interval_rank
 from segqc_conformal.calibrators.interval_certificate import IntervalCertificate
-from segqc_conformal.calibrators.worst_shift import tolerable_shift
+from segqc_conformal.calibrators.worst_shift import tolerable_shift, usual_limit
 from segqc_conformal.errors import InputError
 
 __all__ = ["ShiftSensitivity", "accept_sensitivity", "interval_sensitivity"]
-
-MORE = 0.05  # the limit, where none is named: five points above what was promised
 
 
 @dataclass(frozen=True)
@@ -148,8 +146,7 @@ def interval_sensitivity(
         rate = 0.0  # the interval is the whole support
     else:
         rate = _miscoverage(certificate, confidence)
-    limit = _named(limit, certificate.miscoverage)
-    limit = _named(limit, certificate.miscoverage)
+    limit = usual_limit(certificate.miscoverage) if limit is None else limit
     return ShiftSensitivity("interval", confidence, rate, 1.0, limit)
 
 
@@ -216,14 +213,13 @@ def accept_sensitivity(
         )
     if certificate.threshold is None:
         return None
-    tolerated = certificate.tolerated_error
     accepted = next(s.accepted for s in certificate.tests if s.threshold == certificate.threshold)
     return ShiftSensitivity(
         "accept",
         certificate.confidence,
         _error_bound(certificate),
         accepted / certificate.patients,
-        _named(limit, tolerated),
+        usual_limit(certificate.tolerated_error) if limit is None else limit,
     )
 
 
@@ -236,9 +232,3 @@ def _error_bound(certificate: AcceptCertificate) -> float:
     passed = takewhile(lambda step: step.p_value <= delta, certificate.tests)
     bounds = [float(beta.isf(delta, step.bad + 1, step.accepted - step.bad)) for step in passed]
     return min(certificate.tolerated_error, max(bounds))
-
-
-def _named(limit: float | None, promised: float) -> float:
-    if limit is not None:
-        return limit
-    return round(min(promised + MORE, (promised + 1.0) / 2.0), 9)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from segqc_conformal.errors import InputError
 
-__all__ = ["tolerable_shift", "worst_rate"]
+__all__ = ["tolerable_shift", "usual_limit", "worst_rate"]
+
+MORE = 0.05
 
 
 def worst_rate(rate: float, shift: float, share: float = 1.0) -> float:
@@ -73,6 +75,19 @@ def tolerable_shift(rate: float, limit: float, share: float = 1.0) -> float:
     """
     _check(rate=rate, limit=limit, share=share)
     return 1.0 if limit == 1.0 else max(0.0, share * (limit - rate))
+
+
+def usual_limit(promised: float) -> float:
+    """Return the rate that is called too high where no limit is named.
+
+    Five points above the promised rate, or half way to 1 if that is nearer.
+
+    Examples
+    --------
+    >>> usual_limit(0.1), usual_limit(0.96)
+    (0.15, 0.98)
+    """
+    return round(min(promised + MORE, (promised + 1.0) / 2.0), 9)
 
 
 def _check(share: float, **shares: float) -> None:

@@ -160,7 +160,10 @@ class CalibrationFolder:
         TamperedError
             If a file is missing, added or changed.
         """
-        version = self.active if version is None else version
+        return _gate(*self._unchanged(self.active if version is None else version))
+
+    def _unchanged(self, version: str) -> tuple[GateCertificate, dict[str, bytes]]:
+        """Return the certificate and the other files of a version, each byte as it was saved."""
         folder = self._root / version
         if not VERSION.fullmatch(version) or not folder.is_dir():
             raise InputError(
@@ -175,7 +178,7 @@ class CalibrationFolder:
             name: self._content(f"{version}/{name}", digest)
             for name, digest in certificate.files.items()
         }
-        return _gate(certificate, files)
+        return certificate, files
 
     def _content(self, name: str, digest: str) -> bytes:
         try:
@@ -198,7 +201,7 @@ class CalibrationFolder:
             gone = {switch.version for switch in self.history()} - set(self.versions())
             if gone:
                 raise self._tampered(min(gone), f"{len(gone)} versions of the history are gone")
-        return {version: self.load(version).certificate for version in self.versions()}
+        return {version: self._unchanged(version)[0] for version in self.versions()}
 
     def _refuse_reused_patients(self, gate: CalibratedGate) -> None:
         own = set(gate.certificate.lineage["calibration_patients"])

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from segqc_conformal.gate import CalibratedGate
 
 __all__ = [
-    "check_features",
-    "check_identity",
+    "fitting_rows",
     "hashed_patients",
     "labelled_rows",
     "one_case_each",
@@ -118,12 +117,15 @@ def hashed_patients(rows: pd.DataFrame) -> list[str]:
     return sorted(map(pseudonym, rows["patient_id"].unique()))
 
 
-def check_features(table: pd.DataFrame, gate: CalibratedGate) -> None:
-    """Refuse a feature table that lacks a feature of the gate's quality predictor.
+def fitting_rows(table: pd.DataFrame, gate: CalibratedGate) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Return the labelled rows with which a gate can be calibrated again, and what was left out.
 
     Raises
     ------
     InputError
+        If a feature of the quality predictor, or the column of groups, is missing.
+    IdentityError
+        If the rows are of another model, sampler, schema or kind of judged mask.
     """
     missing = [name for name in gate.quality.features if name not in table]
     if missing:
@@ -132,15 +134,7 @@ def check_features(table: pd.DataFrame, gate: CalibratedGate) -> None:
             "a table without them",
             "extract with the settings of the calibration",
         )
-
-
-def check_identity(rows: pd.DataFrame, gate: CalibratedGate) -> None:
-    """Refuse rows of another model, sampler, schema or kind of judged mask than the gate's.
-
-    Raises
-    ------
-    IdentityError
-    """
+    rows, left_out = labelled_rows(table, gate.quality.features)
     identity = one_identity(rows)
     if identity != gate.certificate.identity:
         raise IdentityError(
@@ -148,6 +142,7 @@ def check_identity(rows: pd.DataFrame, gate: CalibratedGate) -> None:
             identity,
             "calibrate a new folder for another model, sampler or kind of judged mask",
         )
+    return with_group(rows, gate.certificate.settings["groups"], left_out), left_out
 
 
 def rescored(rows: pd.DataFrame, gate: CalibratedGate) -> pd.DataFrame:

@@ -77,6 +77,13 @@ class StructureCertificate:
         found = self.usefulness
         return "" if found.informative or found.patients == 0 else found.in_words
 
+    @property
+    def threshold(self) -> float | None:
+        """The accept threshold of all patients; None: there is none, or one for each group."""
+        if isinstance(self.accept, GroupedAcceptCertificate):
+            return None
+        return self.accept.threshold
+
     def quantile_of(self, group: str) -> float | None:
         """Return the calibrated nonconformity of a group ("all" without groups), None if none."""
         if isinstance(self.interval, CrossConformalCertificate):
@@ -192,7 +199,5 @@ def _structure(entry: dict[str, Any]) -> StructureCertificate:
 
 
 def _interval(fields: dict[str, Any]) -> IntervalCertificate | CrossConformalCertificate:
-    if "method" not in fields:
-        return IntervalCertificate.from_dict(fields)
-    tuples = {name: tuple(fields[name]) for name in ("folds", "nonconformity")}
-    return CrossConformalCertificate(**{**fields, **tuples})
+    kind = CrossConformalCertificate if "method" in fields else IntervalCertificate
+    return kind.from_dict(fields)

@@ -14,6 +14,7 @@ from segqc_conformal.calibration_rows import hashed_patients
 from segqc_conformal.calibrators.checks import delta_of
 from segqc_conformal.calibrators.cross_certificate import CrossConformalCertificate
 from segqc_conformal.calibrators.interval_certificate import IntervalCertificate
+from segqc_conformal.calibrators.looks import delta_of_look, delta_up_to_look
 from segqc_conformal.canonical_json import sha256_hex
 from segqc_conformal.certificate import (
     ASSUMPTIONS,
@@ -108,7 +109,7 @@ def certified_gate(
             tuning[tuning["structure"] == name],
             calibration[calibration["structure"] == name],
             None if unlabelled is None else unlabelled[unlabelled["structure"] == name],
-            promises=len(names) if settings.family == "all" else 1,
+            structures=len(names),
             look=look,
             first=same_population and look == 1,
         )
@@ -132,7 +133,7 @@ def certified_gate(
             "first_look": None,
             **lineage,
             "calibration_patients": hashed_patients(calibration),
-            "spent": _spent(certified, look),
+            "spent": _spent(settings, certified, look),
         },
         files={name: sha256_hex(content) for name, content in files.items()},
         libraries={name: version(name) for name in LIBRARIES},
@@ -143,7 +144,9 @@ def certified_gate(
     return CalibratedGate(certificate, quality, profile, files, models)
 
 
-def _spent(certified: Mapping[str, StructureCertificate], look: int) -> dict[str, float]:
+def _spent(
+    settings: QualityGate, certified: Mapping[str, StructureCertificate], look: int
+) -> dict[str, float]:
     """Return the error probability that this calibration spends on each of its promises."""
     accept = [
         one.delta_spent
@@ -157,12 +160,11 @@ def _spent(certified: Mapping[str, StructureCertificate], look: int) -> dict[str
         if isinstance(entry.interval, IntervalCertificate) and entry.interval.confidence is not None
         for _ in range(entry.interval.own_promises)
     ]
-    each = max(accept, default=0.0)
+    each, looks = max(accept, default=0.0), (settings.confidence, settings.looks, look)
     return {
         "accept_promises": len(accept),
         "delta_of_each": each,
-        # k looks at delta / (1 * 2), delta / (2 * 3), ... add up to k * k times the last of them
-        "delta_of_each_so_far": each * look**2,
+        "delta_of_each_so_far": each * (delta_up_to_look(*looks) / delta_of_look(*looks)),
         "pac_intervals": len(interval),
         "delta_of_each_interval": max(interval, default=0.0),
     }

@@ -10,19 +10,22 @@ import numpy as np
 import pandas as pd
 
 from segqc_conformal.calibrators.checks import check_open_unit
-from segqc_conformal.calibrators.worst_shift import tolerable_shift
+from segqc_conformal.calibrators.worst_shift import tolerable_shift, usual_limit
 from segqc_conformal.canonical_json import canonical_json
 from segqc_conformal.likely_acceptance import likely_acceptance
 from segqc_conformal.likely_width import likely_width
-from segqc_conformal.promise_parts import PromisePart, calibration_counts, promise_parts, rescored
+from segqc_conformal.promise_parts import (
+    PromisePart,
+    calibration_counts,
+    promise_parts,
+    with_threshold,
+)
 from segqc_conformal.quality.risk_coverage import risk_coverage
 
 if TYPE_CHECKING:
     from segqc_conformal.quality_gate import QualityGate
 
 __all__ = ["Exploration", "RiskCurve", "explored"]
-
-MORE = 0.05  # points above the tolerated error, at which a shift is called too large
 
 
 @dataclass(frozen=True)
@@ -141,7 +144,7 @@ def explored(
     widths: list[dict[str, Any]] = []
     curves = []
     for threshold in thresholds:
-        scored = rescored(replace(settings, dice_threshold=threshold), tuning, structures)
+        scored = with_threshold(replace(settings, dice_threshold=threshold), tuning, structures)
         for part in promise_parts(settings, scored, coming):
             outcomes += _outcomes(settings, part, threshold, errors)
             curves.append(_curve(part, threshold))
@@ -184,14 +187,12 @@ def _outcomes(
                 "share_if_certified": np.nan if share is None else share,
                 "share_accepted": likely.share_accepted,
                 "patients_needed": likely.patients_needed,
-                "shift": np.nan if share is None else tolerable_shift(error, _limit(error), share),
+                "shift": np.nan
+                if share is None
+                else tolerable_shift(error, usual_limit(error), share),
             }
         )
     return found
-
-
-def _limit(error: float) -> float:
-    return min(error + MORE, (error + 1.0) / 2.0)
 
 
 def _widths(

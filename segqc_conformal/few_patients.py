@@ -14,8 +14,9 @@ from segqc_conformal.calibrators.cross_conformal import (
 from segqc_conformal.features.table import feature_columns
 from segqc_conformal.quality.candidates import default_candidates
 from segqc_conformal.quality.predictor import EDGE
+from segqc_conformal.whole_case import with_smallest_features
 
-__all__ = ["FEWEST", "cross_conformal", "with_smallest_features"]
+__all__ = ["FEWEST", "cross_conformal"]
 
 FEWEST = 20  # labelled patients; below, every interval is [0, 1]
 
@@ -59,26 +60,6 @@ def cross_conformal(
         )
         for name, part in rows.groupby("structure", sort=False)
     }
-
-
-def with_smallest_features(
-    rows: pd.DataFrame, together: Mapping[str, Sequence[str]]
-) -> pd.DataFrame:
-    """Give rows that stand for several structures the smallest value of each feature.
-
-    Examples
-    --------
-    >>> rows = pd.DataFrame({"case_id": ["c"] * 3, "structure": ["a", "b", "whole_case"],
-    ...                      "feature_x": [0.9, 0.4, None]})
-    >>> with_smallest_features(rows, {"whole_case": ("a", "b")})["feature_x"].tolist()
-    [0.9, 0.4, 0.4]
-    """
-    features, out = feature_columns(rows), rows.copy()
-    for name, members in together.items():
-        smallest = rows[rows["structure"].isin(list(members))].groupby("case_id")[features].min()
-        here = out["structure"] == name
-        out.loc[here, features] = smallest.reindex(out.loc[here, "case_id"]).to_numpy()
-    return out
 
 
 def _on_the_logit(model: Any) -> Any:

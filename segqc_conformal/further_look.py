@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -11,12 +11,9 @@ import pandas as pd
 
 from segqc_conformal.calibration_folder import CalibrationFolder, first_look
 from segqc_conformal.calibration_rows import (
-    check_features,
-    check_identity,
-    labelled_rows,
+    fitting_rows,
     rescored,
     tuning_rows,
-    with_group,
 )
 from segqc_conformal.certificate import GateCertificate
 from segqc_conformal.certification import certified_gate
@@ -76,13 +73,11 @@ def look_again(
             f"looks={settings.looks!r}",
             "use fresh patients only (`segqc recalibrate`)",
         )
-    check_features(table, active)
-    rows, left_out = labelled_rows(table, active.quality.features)
-    check_identity(rows, active)
-    rows = with_group(rows, settings.groups, left_out)
-    last = _last_look(versions, active)
+    rows, left_out = fitting_rows(table, active)
+    certificates = versions.certificates()
+    last = versions.load(_last_look(certificates, active))
     name = rows["patient_id"].map(pseudonym)
-    known = name.isin(_known_elsewhere(versions.certificates().values(), last))
+    known = name.isin(_known_elsewhere(certificates.values(), last))
     left_out["patients_known_before"] = int(rows.loc[known, "patient_id"].nunique())
     _check_patients(set(name), last)
     if not set(name[~known]) - set(last.certificate.lineage["calibration_patients"]):
@@ -113,14 +108,14 @@ def look_again(
     return gate
 
 
-def _last_look(versions: CalibrationFolder, active: CalibratedGate) -> CalibratedGate:
+def _last_look(certificates: Mapping[str, GateCertificate], active: CalibratedGate) -> str:
     """Return the last look, also one rolled back: it counts the patients of all before it."""
     looks = {
         certificate.lineage["look"]: version
-        for version, certificate in versions.certificates().items()
+        for version, certificate in certificates.items()
         if first_look(certificate) == first_look(active.certificate)
     }
-    return versions.load(looks[max(looks)])
+    return looks[max(looks)]
 
 
 def _known_elsewhere(certificates: Iterable[GateCertificate], last: CalibratedGate) -> set[str]:

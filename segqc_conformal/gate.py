@@ -23,11 +23,10 @@ from segqc_conformal.features.table import (
     check_feature_table,
     row_faults,
 )
-from segqc_conformal.few_patients import with_smallest_features
 from segqc_conformal.quality.predictor import FittedQuality
 from segqc_conformal.scoring import score_rows
 from segqc_conformal.verdict_table import VERDICT_COLUMNS
-from segqc_conformal.whole_case import is_single, rows_together
+from segqc_conformal.whole_case import is_single, rows_together, with_smallest_features
 
 __all__ = ["CalibratedGate", "profile_bytes"]
 

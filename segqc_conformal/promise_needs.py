@@ -14,6 +14,7 @@ from segqc_conformal.calibrators.checks import delta_of
 from segqc_conformal.calibrators.masks.risk_test import fewest_patients_to_certify
 from segqc_conformal.calibrators.planning import CHANCE, LARGEST_STUDY, calibration_size
 from segqc_conformal.plan import fewest_accepted, fewest_for_interval
+from segqc_conformal.planning_words import per_cent
 
 __all__ = ["PromiseNeed", "promise_needs"]
 
@@ -79,8 +80,8 @@ def promise_needs(
     >>> [(need.fewest, need.likely) for need in needs]
     [(9, 9), (22, 22), (22, 98), (59, 127), (9, 39), (9, 9), (9, 9), (27, 27), (9, 9)]
     """
-    alpha, sure = tolerated_error, f"with {_percent(confidence)} confidence"
-    covers, bad = _percent(1.0 - miscoverage), f"at most {_percent(alpha)}"
+    alpha, sure = tolerated_error, f"with {per_cent(confidence)} confidence"
+    covers, bad = per_cent(1.0 - miscoverage), f"at most {per_cent(alpha)}"
     marginal, pac = (fewest_for_interval(miscoverage, level) for level in (None, confidence))
     each = float(1 - Fraction(str(delta_of(confidence))) / GRID)
     among = fewest_for_interval(miscoverage, each)
@@ -161,7 +162,3 @@ def _from_which_on(chance: Callable[[NDArray[np.int64]], NDArray[np.float64]]) -
     short = np.flatnonzero(chance(patients) < CHANCE)
     fewest = int(short[-1]) + 2 if short.size else 1
     return fewest if fewest <= LARGEST_STUDY else None
-
-
-def _percent(share: float) -> str:
-    return f"{100.0 * share:.3g} %"

@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 
 from segqc_conformal.calibration_rows import one_case_each
-from segqc_conformal.calibrators.looks import confidence_of_each, confidence_of_look
 from segqc_conformal.scoring import empty_prediction, with_scores
+from segqc_conformal.shared_confidence import accept_level, interval_level
 from segqc_conformal.structure_calibration import FEWEST_TUNING
 
 if TYPE_CHECKING:
     from segqc_conformal.quality_gate import QualityGate
 
-__all__ = ["PromisePart", "calibration_counts", "promise_parts", "rescored"]
+__all__ = ["PromisePart", "calibration_counts", "promise_parts", "with_threshold"]
 
 PREDICTED = ["predicted_dice", "scale"]
 
@@ -60,7 +60,7 @@ def calibration_counts(
     return one_case_each(placed, settings.seed)
 
 
-def rescored(
+def with_threshold(
     settings: QualityGate, tuning: pd.DataFrame, structures: tuple[str, ...]
 ) -> pd.DataFrame:
     """Score fit patients again for another Dice threshold, by the predictions they have.
@@ -105,9 +105,8 @@ def promise_parts(
         for each in found:
             own = rows[group == each]
             stand_in = own if len(own) >= FEWEST_TUNING else rows
-            # one promise more than groups: that of the small ones together
             chosen = there[coming_group == each]
-            yield _part(settings, (name, each), stand_in, chosen, len(names), len(found) + 1)
+            yield _part(settings, (name, each), stand_in, chosen, len(names), len(found))
 
 
 def _part(
@@ -118,20 +117,12 @@ def _part(
     structures: int,
     groups: int,
 ) -> PromisePart:
-    intervals = max(groups - 1, 1)  # no interval of the small groups together holds with confidence
-    together = settings.family == "all"
-
-    def of_first_look(confidence: float, promises: int) -> float:
-        each = confidence_of_each(confidence, promises if together else 1)
-        return confidence_of_look(each, settings.looks)
-
-    accept = of_first_look(settings.confidence, structures)
-    wide = settings.interval_confidence
     return PromisePart(
         *name,
         rows=rows,
         coming=len(coming),
         coming_seen=int(coming["predicted_dice"].notna().sum()),
-        confidence=confidence_of_each(accept, groups) if together else accept,
-        interval_confidence=None if wide is None else of_first_look(wide, structures * intervals),
+        # one promise more than groups: that of the small ones together, which have no PAC interval
+        confidence=accept_level(settings, structures, groups + 1 if settings.groups else 1),
+        interval_confidence=interval_level(settings, structures, groups),
     )

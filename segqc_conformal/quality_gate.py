@@ -145,12 +145,8 @@ class QualityGate:
             For tables that lack columns, ids or labels, or mix identities. Too few patients do
             not raise: the gate then says how many more are needed.
         """
-        labelled, left_out = labelled_rows(table)
-        identity = one_identity(labelled)
-        labelled = with_group(labelled, self.groups, left_out)
-        structures = tuple(sorted(labelled["structure"].unique()))
-        _check_members(self.subsets, structures)
-        fit, calibration = self._split(labelled, fit_patients)
+        fit, calibration, left_out = self._prepared(table, fit_patients)
+        structures = _structures(fit, calibration)
         quality, tuning = self._fit(fit, structures, candidates, progress)
         scored = score_rows(calibration, quality, structures, self.dice_threshold, self.subsets)
         return certified_gate(
@@ -159,7 +155,7 @@ class QualityGate:
             tuning,
             one_case_each(scored, self.seed),
             structures,
-            identity=identity,
+            identity=one_identity(fit),
             left_out=left_out,
             lineage={"parent": None, "look": 1, "fit_patients": hashed_patients(fit)},
             cross=self._cross(tuning, structures) if calibration.empty else None,
@@ -195,12 +191,8 @@ class QualityGate:
         Guarantee: none; no label of a calibration patient is read, so choosing the risk by this
         spends nothing.
         """
-        labelled, left_out = labelled_rows(table)
-        one_identity(labelled)
-        labelled = with_group(labelled, self.groups, left_out)
-        structures = tuple(sorted(labelled["structure"].unique()))
-        _check_members(self.subsets, structures)
-        fit, calibration = self._split(labelled, fit_patients)
+        fit, calibration, _ = self._prepared(table, fit_patients)
+        structures = _structures(fit, calibration)
         _, tuning = self._fit(fit, structures, candidates, progress)
         return explored(
             self,
@@ -211,6 +203,16 @@ class QualityGate:
             dice_thresholds=dice_thresholds,
             miscoverages=miscoverages,
         )
+
+    def _prepared(
+        self, table: pd.DataFrame, fit_patients: Sequence[str] | None
+    ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+        """Return the rows that fit, those that calibrate, and what was left out."""
+        labelled, left_out = labelled_rows(table)
+        one_identity(labelled)
+        labelled = with_group(labelled, self.groups, left_out)
+        _check_members(self.subsets, _structures(labelled))
+        return *self._split(labelled, fit_patients), left_out
 
     def _cross(
         self, tuning: pd.DataFrame, structures: tuple[str, ...]
@@ -260,6 +262,10 @@ class QualityGate:
                 "at least one fit patient", "none", "name some, or leave fit_patients out"
             )
         return labelled[fit], labelled[~fit]
+
+
+def _structures(*parts: pd.DataFrame) -> tuple[str, ...]:
+    return tuple(sorted(set().union(*(part["structure"] for part in parts))))
 
 
 def _check_subsets(subsets: Mapping[str, Sequence[str]]) -> None:

@@ -11,13 +11,10 @@ import pandas as pd
 
 from segqc_conformal.calibration_folder import CalibrationFolder, Switch
 from segqc_conformal.calibration_rows import (
-    check_features,
-    check_identity,
-    labelled_rows,
+    fitting_rows,
     rescored,
     tuning_rows,
     unlabelled_rows,
-    with_group,
 )
 from segqc_conformal.calibrators.checks import percent
 from segqc_conformal.certification import certified_gate
@@ -89,10 +86,7 @@ def recalibrate(
     versions = CalibrationFolder(folder)
     parent = versions.load()
     settings = QualityGate(**parent.certificate.settings)
-    check_features(table, parent)
-    rows, left_out = labelled_rows(table, parent.quality.features)
-    check_identity(rows, parent)
-    rows = with_group(rows, settings.groups, left_out)
+    rows, left_out = fitting_rows(table, parent)
     rows = rows[rows["structure"].isin(parent.structures)]
     known = _known_patients(table, versions)
     fresh = rows[~rows["patient_id"].isin(known)]

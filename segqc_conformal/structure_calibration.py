@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from segqc_conformal.calibrators.accept import AcceptThreshold
 from segqc_conformal.calibrators.accept_grid import accept_grid, start_chances
 from segqc_conformal.calibrators.interval import DiceInterval, IntervalCertificate
-from segqc_conformal.calibrators.looks import confidence_of_each, confidence_of_look
 from segqc_conformal.calibrators.usefulness import usefulness
 from segqc_conformal.certificate import StructureCertificate
 from segqc_conformal.plan import fewest_accepted
+from segqc_conformal.shared_confidence import accept_confidence, accept_level, interval_level
 
 if TYPE_CHECKING:
     from segqc_conformal.quality_gate import QualityGate
@@ -32,7 +32,7 @@ def calibrate_structure(
     calibration: pd.DataFrame,
     unlabelled: pd.DataFrame | None,
     *,
-    promises: int,
+    structures: int,
     look: int,
     first: bool,
 ) -> StructureCertificate:
@@ -48,8 +48,8 @@ def calibrate_structure(
     unlabelled : DataFrame, optional
         Scored rows of unlabelled patients of the population to be judged: the grid then comes from
         them.
-    promises : int
-        Accept promises that hold together, this one among them.
+    structures : int
+        How many are certified together, this one, subsets and the whole case among them.
     look : int
         Number of the look at these labels.
     first : bool
@@ -66,16 +66,13 @@ def calibrate_structure(
     """
     known = calibration[calibration["predicted_dice"].notna()]
     empty = calibration["predicted_dice"].isna()
-    confidence = confidence_of_each(settings.confidence, promises)
     parts = _parts(settings, tuning, calibration, unlabelled)
-    level = confidence_of_look(confidence, settings.looks, look)
-    if settings.family == "all":
-        level = confidence_of_each(level, max(len(parts), 1))
+    level = accept_level(settings, structures, len(parts), look)
     grids = {name: _grid(settings, part, level) for name, part in parts.items()}
     rule = AcceptThreshold(
         settings.dice_threshold,
         settings.tolerated_error,
-        confidence,
+        accept_confidence(settings, structures),
         looks=settings.looks,
         look=look,
         family=settings.family,
@@ -92,7 +89,7 @@ def calibrate_structure(
         if first and name != OTHER
     }
     return StructureCertificate(
-        interval=_interval(settings, known, promises, look),
+        interval=_interval(settings, known, structures, look),
         accept=accept,
         certify_chances=chances,
         usefulness=usefulness(known["predicted_dice"], known["dice"], settings.seed),
@@ -152,14 +149,10 @@ def _certify_chance(
 
 
 def _interval(
-    settings: QualityGate, known: pd.DataFrame, promises: int, look: int
+    settings: QualityGate, known: pd.DataFrame, structures: int, look: int
 ) -> IntervalCertificate:
-    confidence = settings.interval_confidence
-    if confidence is not None:
-        groups = 1 if settings.groups is None else known[settings.groups].nunique()
-        together = promises * max(groups, 1) if settings.family == "all" else 1
-        each = confidence_of_each(confidence, together)
-        confidence = confidence_of_look(each, settings.looks, look)
+    groups = 1 if settings.groups is None else max(known[settings.groups].nunique(), 1)
+    confidence = interval_level(settings, structures, groups, look)
     found = DiceInterval(settings.miscoverage, settings.side, confidence).calibrate(
         known["predicted_dice"],
         known["dice"],

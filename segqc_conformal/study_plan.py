@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 from segqc_conformal.calibrators.checks import check_open_unit
 from segqc_conformal.calibrators.planning import calibration_size
-from segqc_conformal.calibrators.worst_shift import tolerable_shift
+from segqc_conformal.calibrators.worst_shift import tolerable_shift, usual_limit
 from segqc_conformal.canonical_json import canonical_json
 from segqc_conformal.coverage_spread import CoverageSpread, coverage_spread
 from segqc_conformal.pilot_plan import PilotPlan
@@ -21,7 +21,6 @@ ERRORS_OF_TOLERATED = (0.0, 0.2, 0.4, 0.6)
 CURVE = tuple(round(0.1 * step, 1) for step in range(1, 11))
 PATIENTS = (*range(5, 60), *range(60, 200, 5), *range(200, 1001, 25))
 LOOKS = (1, 2, 3)
-MORE = 0.05  # points above the promise, at which a shift is called too large
 
 
 @dataclass(frozen=True)
@@ -200,5 +199,5 @@ def _shifts(
         PlannedShift(kind, share, rate, limit, tolerable_shift(rate, limit, share))
         for kind, share, rate in kinds
         if share > 0.0
-        for limit in [round(min(rate + MORE, (rate + 1.0) / 2.0), 9)]
+        for limit in [usual_limit(rate)]
     )

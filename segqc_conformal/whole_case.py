@@ -15,6 +15,7 @@ __all__ = [
     "single_structures",
     "subset_name",
     "whole_case_rows",
+    "with_smallest_features",
     "worst_dice",
 ]
 
@@ -77,6 +78,27 @@ def _worst_rows(rows: pd.DataFrame, name: str, structures: Sequence[str]) -> pd.
     features = [column for column in out.columns if column.startswith("feature_")]
     out[features] = np.nan
     return out.reset_index()
+
+
+def with_smallest_features(
+    rows: pd.DataFrame, together: Mapping[str, Sequence[str]]
+) -> pd.DataFrame:
+    """Give rows that stand for several structures the smallest value of each feature.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"case_id": ["c"] * 3, "structure": ["a", "b", "whole_case"],
+    ...                      "feature_x": [0.9, 0.4, None]})
+    >>> with_smallest_features(rows, {"whole_case": ("a", "b")})["feature_x"].tolist()
+    [0.9, 0.4, 0.4]
+    """
+    features = [column for column in rows.columns if column.startswith("feature_")]
+    out = rows.copy()
+    for name, members in together.items():
+        smallest = rows[rows["structure"].isin(list(members))].groupby("case_id")[features].min()
+        here = out["structure"] == name
+        out.loc[here, features] = smallest.reindex(out.loc[here, "case_id"]).to_numpy()
+    return out
 
 
 def worst_dice(rows: pd.DataFrame) -> pd.Series:

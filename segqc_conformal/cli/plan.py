@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from segqc_conformal.planning_words import patients_in_words, per_cent
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -111,10 +113,12 @@ def _fewest(planned: StudyPlan) -> Table:
     table.add_column("patients", justify="right")
     marginal, pac, accept = planned.needs[:3]
     for need in (marginal, pac):
-        table.add_row(_as_sentence(need.promise), _count(need.fewest))
+        table.add_row(_as_sentence(need.promise), patients_in_words(need.fewest))
     table.add_row(f"{_as_sentence(accept.promise)}:", "")
     for bad, patients in enumerate(planned.accepted):
-        table.add_row(f"  accepted patients, {bad or 'none'} of them bad", _count(patients))
+        table.add_row(
+            f"  accepted patients, {bad or 'none'} of them bad", patients_in_words(patients)
+        )
     return table
 
 
@@ -123,18 +127,18 @@ def _sizes(planned: StudyPlan) -> Table:
 
     table = Table(
         title="Calibration patients for an 80 % chance to certify at most "
-        f"{_percent(planned.tolerated_error)} bad,\nby share accepted and true share of bad among "
+        f"{per_cent(planned.tolerated_error)} bad,\nby share accepted and true share of bad among "
         "them",
         title_justify="left",
     )
     table.add_column("accepted")
     rows: dict[float, list[str]] = {}
     for size in planned.sizes:
-        rows.setdefault(size.accepted_share, []).append(_count(size.patients))
+        rows.setdefault(size.accepted_share, []).append(patients_in_words(size.patients))
     for error in dict.fromkeys(size.error for size in planned.sizes):
-        table.add_column(f"{_percent(error)} bad", justify="right")
+        table.add_column(f"{per_cent(error)} bad", justify="right")
     for share, counts in rows.items():
-        table.add_row(_percent(share), *counts)
+        table.add_row(per_cent(share), *counts)
     return table
 
 
@@ -152,10 +156,10 @@ def _pilot(plans: list[PilotPlan], dice_threshold: float) -> Table:
     for row in plans:
         table.add_row(
             row.structure,
-            _percent(row.bad_share),
-            "-" if row.accepted_share is None else _percent(row.accepted_share),
-            "-" if row.error is None else _percent(row.error),
-            _count(row.patients_needed),
+            per_cent(row.bad_share),
+            "-" if row.accepted_share is None else per_cent(row.accepted_share),
+            "-" if row.error is None else per_cent(row.error),
+            patients_in_words(row.patients_needed),
         )
     table.caption = (
         "Half a bad patient more than seen is assumed; a small pilot can therefore show nothing."
@@ -165,11 +169,3 @@ def _pilot(plans: list[PilotPlan], dice_threshold: float) -> Table:
 
 def _as_sentence(promise: str) -> str:
     return promise[:1].upper() + promise[1:]
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %"
-
-
-def _count(patients: int | None) -> str:
-    return "no number does" if patients is None else str(patients)

@@ -27,8 +27,7 @@ def what_changed(
     before = gate.profile[gate.profile["role"] == "calibration"]
     panels = []
     for name in structures_in_order(gate):
-        by_group = gate.certificate.structures[name].accept.by_group
-        threshold = by_group["all"].threshold if "all" in by_group else None
+        threshold = gate.certificate.structures[name].threshold
         scores = [rows.loc[rows["structure"] == name, "accept_score"] for rows in (before, current)]
         if all(np.isfinite(values).any() for values in scores):
             shares = [_accepted(values, threshold) for values in scores]

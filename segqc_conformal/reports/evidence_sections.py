@@ -116,10 +116,9 @@ def risk(gate: CalibratedGate, cases: ShownCases) -> Section:
     for name in structures_in_order(gate):
         rows = cases.of(name)
         if len(rows):
-            by_group = gate.certificate.structures[name].accept.by_group
-            threshold = by_group["all"].threshold if "all" in by_group else None
-            plot = risk_against_coverage(rows, gate.certificate.settings, threshold)
-            certified = _certified(by_group)
+            entry = gate.certificate.structures[name]
+            plot = risk_against_coverage(rows, gate.certificate.settings, entry.threshold)
+            certified = _certified(entry.accept.by_group)
             panels.append(figure(plot, display_name(name), certified))
     text = paragraph(
         "From left to right more and more cases are accepted, the most trusted first. The curve is "

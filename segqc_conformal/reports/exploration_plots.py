@@ -10,8 +10,7 @@ import pandas as pd
 
 from segqc_conformal.exploration import RiskCurve
 from segqc_conformal.reports.page import percent
-from segqc_conformal.reports.plan_plots import LINES
-from segqc_conformal.reports.plots import INK, WRONG, styled
+from segqc_conformal.reports.plots import INK, LINES, WRONG, styled
 
 __all__ = ["acceptance_map", "risk_curves", "widths_by_coverage"]
 

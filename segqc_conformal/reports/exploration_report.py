@@ -22,9 +22,9 @@ from segqc_conformal.reports.page import (
     paragraph,
     percent,
     table,
+    write_numbers,
     write_page,
 )
-from segqc_conformal.reports.plan_report import write_numbers
 from segqc_conformal.reports.promise_sections import display_name
 from segqc_conformal.whole_case import WHOLE_CASE
 

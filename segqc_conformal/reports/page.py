@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from segqc_conformal.canonical_json import sha256_hex
+from segqc_conformal.errors import FileFormatError
 from segqc_conformal.replaced_file import replaced_at_once
 from segqc_conformal.reports.page_style import STYLE
 
@@ -26,6 +27,7 @@ __all__ = [
     "percent",
     "picture",
     "table",
+    "write_numbers",
     "write_page",
 ]
 
@@ -195,4 +197,15 @@ def write_page(
     with replaced_at_once(path) as temporary:
         page = html_page(title, subtitle, sections, now or datetime.now(UTC))
         temporary.write_text(page, encoding="utf-8")
+    return path
+
+
+def write_numbers(page: str | Path, text: str) -> Path:
+    """Write JSON beside a page, under its name, at once; refuse pages that are not ``.html``."""
+    page = Path(page)
+    if page.suffix != ".html":
+        raise FileFormatError("a .html file", page.name, "the numbers go to .json beside it")
+    path = page.with_suffix(".json")
+    with replaced_at_once(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
     return path

@@ -10,12 +10,11 @@ import numpy as np
 from segqc_conformal.calibrators.worst_shift import worst_rate
 from segqc_conformal.coverage_spread import CoverageSpread
 from segqc_conformal.reports.page import percent
-from segqc_conformal.reports.plots import INK, SOFT, WRONG, styled
+from segqc_conformal.reports.plots import INK, LINES, SOFT, WRONG, styled
 from segqc_conformal.study_plan import StudyPlan
 
-__all__ = ["LINES", "coverage_by_patients", "error_by_shift", "sizes_by_share"]
+__all__ = ["coverage_by_patients", "error_by_shift", "sizes_by_share"]
 
-LINES = ("#1c6e8c", "#2f7d57", "#b7791f", "#8a4f9e", "#5a6b75", "#b23a2e", "#3d5a9e")
 BAND = "rgba(28,110,140,0.16)"
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from segqc_conformal.errors import FileFormatError
 from segqc_conformal.pilot_plan import PilotPlan
-from segqc_conformal.replaced_file import replaced_at_once
+from segqc_conformal.planning_words import patients_in_words, per_cent
 from segqc_conformal.reports.page import (
     Section,
     figure,
@@ -15,13 +14,14 @@ from segqc_conformal.reports.page import (
     paragraph,
     percent,
     table,
+    write_numbers,
     write_page,
 )
 from segqc_conformal.reports.plan_plots import coverage_by_patients, error_by_shift, sizes_by_share
 from segqc_conformal.reports.promise_sections import display_name
 from segqc_conformal.study_plan import LOOKS, StudyPlan
 
-__all__ = ["write_numbers", "write_plan"]
+__all__ = ["write_plan"]
 
 SHOWN = (10, 20, 30, 50, 100, 200, 500, 1000)
 
@@ -65,30 +65,19 @@ def write_plan(
         _assumed(),
     ]
     subtitle = (
-        f"At most {_points(plan.tolerated_error)} bad among the accepted, with "
-        f"{_points(plan.confidence)} confidence; intervals that miss at most "
-        f"{_points(plan.miscoverage)}"
+        f"At most {per_cent(plan.tolerated_error)} bad among the accepted, with "
+        f"{per_cent(plan.confidence)} confidence; intervals that miss at most "
+        f"{per_cent(plan.miscoverage)}"
     )
     numbers = write_numbers(path, plan.to_json())
     return write_page(path, "How many labelled patients?", subtitle, sections, now), numbers
 
 
-def write_numbers(page: str | Path, text: str) -> Path:
-    """Write JSON beside a page, under its name, at once; refuse pages that are not ``.html``."""
-    page = Path(page)
-    if page.suffix != ".html":
-        raise FileFormatError("a .html file", page.name, "the numbers go to .json beside it")
-    path = page.with_suffix(".json")
-    with replaced_at_once(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    return path
-
-
 def _in_short(plan: StudyPlan) -> Section:
     accept = next(need for need in plan.needs if need.of_accepted)
     assumed = (
-        f"If {_points(plan.accepted_share)} of patients are accepted and "
-        f"{_points(plan.error_among_accepted)} of these are bad"
+        f"If {per_cent(plan.accepted_share)} of patients are accepted and "
+        f"{per_cent(plan.error_among_accepted)} of these are bad"
     )
     if accept.likely is None:
         text = f"{assumed}, no number of patients gives an 80 % chance of an accept promise."
@@ -96,7 +85,8 @@ def _in_short(plan: StudyPlan) -> Section:
     text = (
         f"{assumed}, {accept.likely} calibration patients give an 80 % chance of an accept "
         f"promise. As many again fit the quality predictor: plan for {2 * accept.likely} labelled "
-        f"patients. With fewer than {_count(accept.fewest)} accepted ones nothing can be accepted."
+        f"patients. With fewer than {patients_in_words(accept.fewest)} accepted ones nothing can "
+        "be accepted."
     )
     return Section("In short", notice(text, "plain"))
 
@@ -105,18 +95,21 @@ def _needs(plan: StudyPlan) -> Section:
     rows = [
         (
             need.promise[:1].upper() + need.promise[1:],
-            _count(need.fewest) + (" accepted" if need.of_accepted else ""),
-            _count(need.likely),
+            patients_in_words(need.fewest) + (" accepted" if need.of_accepted else ""),
+            patients_in_words(need.likely),
         )
         for need in plan.needs
     ]
     head = ("promise", "fewest calibration patients", "for an 80 % chance")
-    bad = [(_count_of_bad(count), _count(patients)) for count, patients in enumerate(plan.accepted)]
+    bad = [
+        (_count_of_bad(count), patients_in_words(patients))
+        for count, patients in enumerate(plan.accepted)
+    ]
     text = paragraph(
         "With fewer calibration patients a promise cannot be made at all: intervals are [0, 1], "
         "nothing is accepted, every voxel is marked. The last column assumes that "
-        f"{_points(plan.accepted_share)} of patients are accepted and "
-        f"{_points(plan.error_among_accepted)} of these are bad."
+        f"{per_cent(plan.accepted_share)} of patients are accepted and "
+        f"{per_cent(plan.error_among_accepted)} of these are bad."
     )
     note = paragraph(
         "The first three are what the gate promises; the others are calibrated from Python. "
@@ -140,12 +133,13 @@ def _sizes(plan: StudyPlan) -> Section:
     errors = list(dict.fromkeys(size.error for size in plan.sizes))
     found = {(size.accepted_share, size.error): size.patients for size in plan.sizes}
     rows = [
-        (_points(share), *(_count(found[share, error]) for error in errors)) for share in shares
+        (per_cent(share), *(patients_in_words(found[share, error]) for error in errors))
+        for share in shares
     ]
-    head = ("accepted", *(f"{_points(error)} bad" for error in errors))
+    head = ("accepted", *(f"{per_cent(error)} bad" for error in errors))
     text = paragraph(
         f"Calibration patients for an 80 % chance to certify “at most "
-        f"{_points(plan.tolerated_error)} bad among the accepted”. Two things decide: how many "
+        f"{per_cent(plan.tolerated_error)} bad among the accepted”. Two things decide: how many "
         "patients the threshold accepts, and how many of these are bad in truth. The nearer the "
         "true share comes to the tolerated one, the more patients it takes to tell them apart."
     )
@@ -165,7 +159,7 @@ def _pilot(pilot: tuple[PilotPlan, ...], dice_threshold: float) -> Section:
             percent(row.bad_share),
             "–" if row.accepted_share is None else percent(row.accepted_share),
             "–" if row.error is None else percent(row.error, 1),
-            _count(row.patients_needed),
+            patients_in_words(row.patients_needed),
         )
         for row in pilot
     ]
@@ -181,7 +175,7 @@ def _pilot(pilot: tuple[PilotPlan, ...], dice_threshold: float) -> Section:
 
 def _looks(plan: StudyPlan) -> Section:
     rows = [
-        (_points(looks.error), *map(_count, (looks.one_look, *looks.many_looks)))
+        (per_cent(looks.error), *map(patients_in_words, (looks.one_look, *looks.many_looks)))
         for looks in plan.looks
     ]
     head = ("bad among the accepted", "one look", *(f"many, look {look}" for look in LOOKS))
@@ -192,7 +186,7 @@ def _looks(plan: StudyPlan) -> Section:
         "declared beforehand, earlier patients count again, but each look asks for more."
     )
     note = paragraph(
-        f"Calibration patients for an 80 % chance at that look, if {_points(plan.accepted_share)} "
+        f"Calibration patients for an 80 % chance at that look, if {per_cent(plan.accepted_share)} "
         "of patients are accepted.",
         "note",
     )
@@ -217,7 +211,7 @@ def _coverage(plan: StudyPlan) -> Section:
         "calibration patients",
         "level used",
         "coverage of one calibration",
-        f"level with {_points(plan.confidence)} confidence",
+        f"level with {per_cent(plan.confidence)} confidence",
     )
     drawn = figure(
         coverage_by_patients(plan),
@@ -229,7 +223,7 @@ def _coverage(plan: StudyPlan) -> Section:
         "The promise of the marginal interval is kept on average over calibrations; the coverage "
         "of yours lies somewhere in the band. With confidence, calibrations that cover too "
         "little are rare, and the interval is wider. The level is that of the calibration error by "
-        f"which the interval is widened: above {_points(1 - plan.miscoverage)} it is width paid "
+        f"which the interval is widened: above {per_cent(1 - plan.miscoverage)} it is width paid "
         "for being few."
     )
     shown = table(head, rows) if rows else ""
@@ -241,7 +235,7 @@ def _shifts(plan: StudyPlan) -> Section:
         (
             "Interval"
             if shift.promise == "interval"
-            else f"Accept, {_points(shift.accepted_share)} accepted",
+            else f"Accept, {per_cent(shift.accepted_share)} accepted",
             percent(shift.promised, 1),
             percent(shift.limit, 1),
             f"{100 * shift.shift:.1f} of 100 patients",
@@ -277,11 +271,3 @@ def _assumed() -> Section:
         "(segqc plan --features) replaces them by estimates."
     )
     return Section("What these numbers assume", paragraph(text))
-
-
-def _points(share: float) -> str:
-    return f"{100.0 * share:.3g} %"
-
-
-def _count(patients: int | None) -> str:
-    return "no number does" if patients is None else str(patients)

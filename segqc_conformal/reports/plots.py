@@ -16,6 +16,7 @@ __all__ = ["predicted_against_true", "risk_against_coverage", "styled"]
 
 INK, SOFT, GRID = "#1d2b33", "#5a6b75", "#e6ebee"
 ACCEPTED, REFERRED, WRONG = "#1c6e8c", "#9aa7ae", "#b23a2e"
+LINES = ("#1c6e8c", "#2f7d57", "#b7791f", "#8a4f9e", "#5a6b75", "#b23a2e", "#3d5a9e")
 MOST_POINTS = 1_000  # more make the page slow and the plot a blot
 
 
