@@ -7,8 +7,12 @@ from segqc_conformal.monitors.exchangeability import ExchangeabilityWatch
 from segqc_conformal.monitors.harm_state import HarmState, StratumState
 from segqc_conformal.monitors.inverse_probability import InverseProbabilityWatch
 from segqc_conformal.monitors.label_budget import LabelBudget, label_budget
+from segqc_conformal.monitors.monitor_run import MonitorRun, SegmentFound
+from segqc_conformal.monitors.monitor_settings import MonitorSettings
 from segqc_conformal.monitors.risk_sequence import RiskSequence
-from segqc_conformal.monitors.run import MonitorRun, run_monitors
+from segqc_conformal.monitors.run import run_monitors
+from segqc_conformal.monitors.segment_monitor import SegmentMonitor
+from segqc_conformal.monitors.segments import Segment, WatchedGate, watched
 from segqc_conformal.monitors.shortfall import ShortfallWatch
 from segqc_conformal.monitors.streams import case_streams, start_watch
 from segqc_conformal.monitors.watch_state import WatchState
@@ -22,13 +26,19 @@ __all__ = [
     "InverseProbabilityWatch",
     "LabelBudget",
     "MonitorRun",
+    "MonitorSettings",
     "RiskSequence",
+    "Segment",
+    "SegmentFound",
+    "SegmentMonitor",
     "ShortfallWatch",
     "StratumState",
     "WatchState",
+    "WatchedGate",
     "case_streams",
     "coverage_bound",
     "label_budget",
     "run_monitors",
     "start_watch",
+    "watched",
 ]

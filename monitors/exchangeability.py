@@ -138,6 +138,28 @@ class ExchangeabilityWatch:
             for name in bounds
         ]
 
+    def fresh(self, edges: Mapping[str, Sequence[float]]) -> ExchangeabilityWatch:
+        """Return a watch of the same streams and sites with empty bags.
+
+        Parameters
+        ----------
+        edges : mapping of str to sequence of float
+            Bin edges of each stream, from cases before the first that it will see.
+
+        Notes
+        -----
+        Guarantee: that of the class, with its own d: the cases that it sees are compared with one
+        another, so a change that is complete before the first of them is not seen.
+        """
+        watch = ExchangeabilityWatch(self.horizon, self.false_alarm, self.seed, self.primary)
+        watch._sites, watch._last_time = self._sites, dict(self._last_time)
+        bags: dict[str, list[float]] = {site: [] for site in self._sites}
+        watch._streams = [
+            StreamWatch(each.name, edges[each.name], bags, each.false_alarm, self.horizon)
+            for each in self._streams
+        ]
+        return watch
+
     def update(
         self,
         value: float | Mapping[str, float],

@@ -1,111 +1,63 @@
-"""One run of the monitors over the case log: what is new, then state and cursor together."""
+"""One run of the monitors over the case log: what is new, then state and cursors together."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
 from segqc_conformal.case_log import CaseLog, Event, SavedMonitor
 from segqc_conformal.errors import InputError
 from segqc_conformal.features.table import feature_columns
-from segqc_conformal.monitors.exchangeability import ExchangeabilityWatch
-from segqc_conformal.monitors.streams import (
-    PRIMARY_STREAM,
-    case_streams,
-    start_watch,
-)
+from segqc_conformal.iso_times import in_utc
+from segqc_conformal.monitors.audit_event import audit_events
+from segqc_conformal.monitors.monitor_run import MonitorRun, monitor_run
+from segqc_conformal.monitors.monitor_settings import MonitorSettings
+from segqc_conformal.monitors.quantise import quantile_edges
+from segqc_conformal.monitors.segment_monitor import SegmentMonitor
+from segqc_conformal.monitors.segments import WatchedGate
+from segqc_conformal.monitors.streams import PRIMARY_STREAM, case_streams
 from segqc_conformal.monitors.unusable import unusable_cases
-from segqc_conformal.monitors.watch_state import WatchState
+from segqc_conformal.monitors.version_monitor import VersionMonitor
+from segqc_conformal.whole_case import deciding_rows
 
-__all__ = ["MonitorRun", "run_monitors"]
+__all__ = ["MONITOR", "run_monitors", "saved_monitor"]
 
-MONITOR = "exchangeability"
+MONITOR = "version"
 BATCH = 2_000  # cases in one transaction
-EXIT_CODES = {"ok": 0, "alarm": 10, "not_enough_evidence": 11}
 
 
-@dataclass(frozen=True)
-class MonitorRun:
-    """What a run of the monitors found.
+@dataclass
+class _Read:
+    """What this run has read so far."""
 
-    Parameters
-    ----------
-    status : {"ok", "alarm", "not_enough_evidence"}
-        An alarm stays one. Without an alarm there is not enough evidence if a case was skipped in
-        this run, or none has had a bet yet.
-    new_cases, repeats : int
-        Cases read in this run; those of them whose patient had had a bet.
-    total_cases : int
-        Cases that had a bet since this calibration's watch started.
-    log_evidence : float
-        As `WatchState.log_evidence`.
-    alarmed_at : int or None
-        Number, among the cases that had a bet, of the case that raised the alarm.
-    change_point : str or None
-        Id of the case with which the change is estimated to have begun.
-    located : tuple of str
-        Streams that alarmed themselves.
-    skipped : tuple of (str, str)
-        Case id and reason of each case of this run that could not be used.
-    last_case : str or None
-        Id of the last case read in this run. Audits of later cases are clean of an alarm raised
-        here (`segqc recalibrate --since`).
-
-    Notes
-    -----
-    Guarantee: that of `ExchangeabilityWatch`.
-
-    Examples
-    --------
-    >>> MonitorRun("ok", 5, 0, 105, -1.2, None, None, (), (), "c9").exit_code
-    0
-    """
-
-    status: Literal["ok", "alarm", "not_enough_evidence"]
-    new_cases: int
-    repeats: int
-    total_cases: int
-    log_evidence: float
-    alarmed_at: int | None
-    change_point: str | None
-    located: tuple[str, ...]
-    skipped: tuple[tuple[str, str], ...]
-    last_case: str | None
-
-    @property
-    def exit_code(self) -> int:
-        """0 ok, 10 alarm, 11 not enough evidence."""
-        return EXIT_CODES[self.status]
+    new_cases: int = 0
+    repeats: int = 0
+    audits: int = 0
+    last_case: str | None = None
+    skipped: list[tuple[str, str]] = field(default_factory=list)
 
 
 def run_monitors(
-    log: CaseLog,
-    gate_id: str,
-    profile: pd.DataFrame,
-    now: datetime,
-    *,
-    seed: int = 7,
-    horizon: int = 10_000,
-    false_alarm: float = 0.05,
+    log: CaseLog, gate: WatchedGate, now: datetime, settings: MonitorSettings | None = None
 ) -> MonitorRun:
-    """Feed the log's new cases to the watch of one calibration.
+    """Feed what is new in the log to the monitors of one version.
 
     Parameters
     ----------
     log : CaseLog
-        Read past the cursor of the saved state; only cases judged by `gate_id`.
-    gate_id : str
-        Id of the calibration.
-    profile : DataFrame
-        The gate's profile, from which the first run starts the watch.
+        Cases, draws and answers are read past the cursors of the saved state; only of cases judged
+        by the gate.
+    gate : WatchedGate
+        What `watched` makes of a gate.
     now : datetime
-        Time written to the events.
-    seed, horizon, false_alarm
-        Settings of the watch, as in `ExchangeabilityWatch`; the same in every run.
+        Of the run. Draws and answers of a later time are left for a later run.
+    settings : MonitorSettings, optional
+        Declared by the first run, and the same in every later one; None: those declared, in the
+        first run the default ones.
 
     Returns
     -------
@@ -115,66 +67,84 @@ def run_monitors(
     Raises
     ------
     InputError
-        If settings differ from those of the first run, or another run came between.
+        If settings differ from those of the first run, time goes back, or another run came
+        between.
 
     Notes
     -----
-    Guarantee: that of `ExchangeabilityWatch`, each case counted exactly once: state, cursor and
-    events of a batch are committed together, and a run that was cut off is repeated bit for bit.
+    Guarantee: that of `SegmentMonitor`, each case, draw and answer counted exactly once: state,
+    cursors and events of a batch are committed together, and a run that was cut off is repeated
+    bit for bit.
     """
-    saved = log.monitor_state(MONITOR, gate_id)
-    watch = _watch(saved, profile, seed, horizon, false_alarm)
-    cursor = None if saved is None else saved.cursor
-    skipped: list[tuple[str, str]] = []
-    new_cases = repeats = 0
-    last_case: str | None = None
-    while len(cases := log.cases_after(cursor or 0, gate_id, BATCH)):
-        before = watch.state()
-        rows = log.stream_rows(cursor or 0, gate_id, BATCH)
+    now = in_utc(now)
+    saved = log.monitor_state(MONITOR, gate.id)
+    if saved is None and log.cases_after(0, gate.id, limit=1).empty:
+        return monitor_run(VersionMonitor(gate, settings or MonitorSettings(), now), _Read())
+    monitor = _restored(saved, gate, settings, now)
+    read = _Read()
+    while len(cases := log.cases_after(monitor.cases, gate.id, BATCH)):
         # a structure that was not calibrated must not enter the values that the bag was made of
-        missed = _feed(watch, cases, rows[rows["structure"].isin(profile["structure"])])
-        last = int(cases["sequence"].iloc[-1])
-        last_case = str(cases["case_id"].iloc[-1])
-        log.commit_monitor(
-            MONITOR,
-            gate_id,
-            SavedMonitor(last, watch.to_json()),
-            previous_cursor=cursor,
-            events=_events(gate_id, before, watch.state(), missed),
-            now=now,
-        )
-        cursor = last
-        skipped += missed
-        new_cases += len(cases)
-        repeats += int(cases["repeat"].sum())
-    return _result(watch.state(), new_cases, repeats, skipped, last_case)
+        rows = log.stream_rows(monitor.cases, gate.id, BATCH)
+        rows = rows[rows["structure"].isin(gate.profile["structure"])]
+        missed = _feed_cases(monitor, cases, rows)
+        read.new_cases += len(cases)
+        read.repeats += int(cases["repeat"].sum())
+        read.last_case = str(cases["case_id"].iloc[-1])
+        read.skipped += missed
+        monitor.cases = int(cases["sequence"].iloc[-1])
+        events = [*_skipped(gate.id, "cases_skipped", missed), *_settled(monitor, now)]
+        saved = _commit(log, monitor, saved, events, now)
+    events = _feed_audits(log, monitor, now, read)
+    _commit(log, monitor, saved, events, now)
+    return monitor_run(monitor, read)
 
 
-def _watch(
-    saved: SavedMonitor | None, profile: pd.DataFrame, seed: int, horizon: int, false_alarm: float
-) -> ExchangeabilityWatch:
+def saved_monitor(log: CaseLog, gate: WatchedGate) -> VersionMonitor | None:
+    """Return the monitors of a version as the last run left them; None before the first."""
+    saved = log.monitor_state(MONITOR, gate.id)
+    return None if saved is None else VersionMonitor.from_json(saved.state, gate)
+
+
+def _restored(
+    saved: SavedMonitor | None, gate: WatchedGate, settings: MonitorSettings | None, now: datetime
+) -> VersionMonitor:
     if saved is None:
-        return start_watch(profile, seed, horizon, false_alarm)
-    watch = ExchangeabilityWatch.from_json(saved.state)
-    began = (watch.seed, watch.horizon, watch.false_alarm)
-    if began != (seed, horizon, false_alarm):
+        return VersionMonitor(gate, settings or MonitorSettings(), now)
+    monitor = VersionMonitor.from_json(saved.state, gate)
+    if settings is not None and monitor.settings != settings:
         raise InputError(
-            f"seed, horizon and false_alarm {began}, with which this watch began",
-            (seed, horizon, false_alarm),
-            "keep the settings; a new calibration starts a new watch",
+            f"the settings with which these monitors began: {monitor.settings}",
+            settings,
+            "keep the settings; a new calibration starts new monitors",
         )
-    return watch
+    return monitor
 
 
-def _feed(
-    watch: ExchangeabilityWatch, cases: pd.DataFrame, rows: pd.DataFrame
+def _commit(
+    log: CaseLog,
+    monitor: VersionMonitor,
+    saved: SavedMonitor | None,
+    events: list[Event],
+    now: datetime,
+) -> SavedMonitor:
+    new = SavedMonitor(monitor.cases, monitor.to_json())
+    if new != saved or events:
+        log.commit_monitor(MONITOR, monitor.gate.id, new, previous=saved, events=events, now=now)
+    return new
+
+
+def _feed_cases(
+    monitor: VersionMonitor, cases: pd.DataFrame, rows: pd.DataFrame
 ) -> list[tuple[str, str]]:
     """Update case by case; return the cases that could not be used, with the reason."""
-    features = [name for name in watch.streams if name != PRIMARY_STREAM]
+    features = sorted(
+        {name for segment in monitor for name in segment.watch.streams if name != PRIMARY_STREAM}
+    )
     rows = rows.reindex(columns=[*rows.columns.difference(feature_columns(rows)), *features])
     missed = unusable_cases(rows, features)
-    streams = case_streams(rows[~rows["case_id"].isin(list(missed))])
-    values = streams.to_dict("index")
+    usable = rows[~rows["case_id"].isin(list(missed))]
+    values = case_streams(usable).to_dict("index")
+    accepted = _accepted(rows)
     skipped = []
     for case in cases.to_dict("records"):
         case_id: str = case["case_id"]
@@ -184,65 +154,97 @@ def _feed(
         if reason is None and case_id not in values:
             reason = "no verdict on a calibrated structure"
         if reason is None:
-            reason = _bet(watch, values[case_id], case)
+            reason = _take(monitor, values[case_id], case, case_id in accepted)
         if reason is not None:
             skipped.append((case_id, reason))
     return skipped
 
 
-def _bet(watch: ExchangeabilityWatch, values: Any, case: Mapping[Any, Any]) -> str | None:
+def _accepted(rows: pd.DataFrame) -> set[str]:
+    return set(rows.loc[deciding_rows(rows) & (rows["reason"] == "certified"), "case_id"])
+
+
+def _take(
+    monitor: VersionMonitor, values: Any, case: Mapping[Any, Any], accepted: bool
+) -> str | None:
     time = None if pd.isna(case["time"]) else case["time"].to_pydatetime()
     try:
-        watch.update(values, case_id=case["case_id"], site=case["site"], time=time)
+        segment = monitor.of_site(case["site"], case["case_id"])
+        segment.case(values, case["case_id"], int(case["sequence"]), case["site"], time, accepted)
     except InputError as error:
         return str(error)
     return None
 
 
-def _events(
-    gate_id: str, before: WatchState, after: WatchState, missed: list[tuple[str, str]]
-) -> list[Event]:
-    told: list[Event] = []
-    if missed:
-        told.append(Event("cases_skipped", {"calibration": gate_id, "cases": dict(missed)}))
-    if after.located != before.located:
-        told.append(
-            Event(
-                "watch_located" if before.alarm else "watch_alarm",
-                {
-                    "calibration": gate_id,
-                    "monitor": MONITOR,
-                    "located": list(after.located),
-                    "alarmed_at": after.alarmed_at,
-                    "change_point": after.change_case_id,
-                    "log_evidence": after.log_evidence,
-                },
-            )
-        )
-    return told
-
-
-def _result(
-    state: WatchState,
-    new_cases: int,
-    repeats: int,
-    skipped: list[tuple[str, str]],
-    last_case: str | None,
-) -> MonitorRun:
-    status: Literal["ok", "alarm", "not_enough_evidence"] = "ok"
-    if state.alarm:
-        status = "alarm"
-    elif skipped or not state.cases:
-        status = "not_enough_evidence"
-    return MonitorRun(
-        status,
-        new_cases,
-        repeats,
-        state.cases,
-        state.log_evidence,
-        state.alarmed_at,
-        state.change_case_id,
-        state.located,
-        tuple(skipped),
-        last_case,
+def _feed_audits(log: CaseLog, monitor: VersionMonitor, now: datetime, read: _Read) -> list[Event]:
+    """Update with draws and answers, one by one; return what happened."""
+    events: list[Event] = []
+    refused: list[tuple[str, str]] = []
+    told = audit_events(
+        log.draws_after(monitor.draws, monitor.gate.id),
+        log.answers_after(monitor.answers, monitor.gate.id),
+        now,
     )
+    for event in told:
+        try:
+            segment = monitor.of_site(event.site, event.case_id)
+            segment.audit(event)
+        except InputError as error:
+            refused.append((event.case_id, str(error)))
+        if event.answer is None:
+            monitor.draws = max(monitor.draws, event.sequence)
+        else:
+            monitor.answers, read.audits = event.answer, read.audits + 1
+            events += _settled(monitor, now)
+            _reopen(log, monitor)
+    for segment in monitor:
+        segment.tick(now)
+    read.skipped += refused
+    return [*events, *_skipped(monitor.gate.id, "audits_refused", refused), *_settled(monitor, now)]
+
+
+def _settled(monitor: VersionMonitor, now: datetime) -> list[Event]:
+    """Return the changes of state, each with its evidence."""
+    events = []
+    for segment in monitor:
+        change = segment.settle(now)
+        if change is None:
+            continue
+        before, after = change
+        detail = {
+            "calibration": monitor.gate.id,
+            "segment": segment.segment.name,
+            "before": before,
+            "after": after,
+            "reasons": list(segment.reasons),
+            "evidence": segment.evidence(),
+        }
+        events.append(Event("state_changed", detail))
+        if after == "HARM":
+            events.append(Event("recalibration_requested", detail))
+    return events
+
+
+def _reopen(log: CaseLog, monitor: VersionMonitor) -> None:
+    """Start a new watch where one was closed as BENIGN, from bins of the cases since its alarm."""
+    for segment in monitor:
+        if segment.closing is None or segment.state != "BENIGN":
+            continue
+        streams = _streams_since(log, monitor, segment)
+        edges = {name: quantile_edges(streams[name]) for name in segment.watch.streams}
+        segment.open_new_watch(segment.watch.fresh(edges))
+
+
+def _streams_since(log: CaseLog, monitor: VersionMonitor, segment: SegmentMonitor) -> pd.DataFrame:
+    assert segment.closing is not None
+    first = max(segment.closing.since_sequence, monitor.cases - BATCH)
+    cases = log.cases_after(first, monitor.gate.id)
+    here = cases["site"].map(lambda site: monitor.gate.segment_of(site) == segment.segment)
+    rows = log.stream_rows(first, monitor.gate.id)
+    rows = rows[rows["case_id"].isin(cases.loc[here & ~cases["repeat"], "case_id"])]
+    rows = rows[rows["structure"].isin(monitor.gate.profile["structure"])]
+    return case_streams(rows).reindex(columns=list(segment.watch.streams))
+
+
+def _skipped(gate_id: str, kind: str, missed: list[tuple[str, str]]) -> list[Event]:
+    return [Event(kind, {"calibration": gate_id, "cases": dict(missed)})] if missed else []

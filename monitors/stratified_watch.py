@@ -80,6 +80,17 @@ class StratifiedWatch(AuditWatch):
         self._strata.keep(place)
         place.open_epoch()
 
+    def open_epochs(self, stratum: str, epoch: int) -> None:
+        """Open the epochs of a stratum up to `epoch`, those that are not open yet.
+
+        Raises
+        ------
+        InputError
+            If the stratum is unknown.
+        """
+        for number in range(self._strata.find(stratum, 0).epoch + 1, epoch + 1):
+            self.open_epoch(stratum, number)
+
     def _take(
         self,
         loss: float,

@@ -7,7 +7,8 @@ import json
 import os
 import re
 import shutil
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from segqc_conformal.certificate import GateCertificate
 from segqc_conformal.errors import CalibrationError, FileFormatError, InputError, TamperedError
 from segqc_conformal.gate import CalibratedGate
 from segqc_conformal.quality.predictor import FittedQuality
+from segqc_conformal.standing import Standing, standings_from_json, standings_to_json
 
 __all__ = ["CalibrationFolder", "Switch", "first_look"]
 
@@ -45,6 +47,7 @@ class CalibrationFolder:
     the SHA-256 of the certificate, which holds the hashes of the other two. ``ACTIVE`` names the
     version in force on its first line and keeps every switch below it, closed by a checksum; it
     is replaced at once, so a reader sees the old or the new version, never half of one.
+    ``<id>.standing.json`` is what the monitors found out about a version, for its verdicts to say.
 
     Parameters
     ----------
@@ -160,7 +163,36 @@ class CalibrationFolder:
         TamperedError
             If a file is missing, added or changed.
         """
-        return _gate(*self._unchanged(self.active if version is None else version))
+        gate = _gate(*self._unchanged(self.active if version is None else version))
+        return replace(gate, standings=self.standings(gate.id))
+
+    def publish(self, version: str, standings: Sequence[Standing]) -> None:
+        """Let every verdict of a version from now on say what the monitors found out."""
+        temporary = self._root / f".{version}.standing.tmp"
+        _write_durably(temporary, standings_to_json(version, standings).encode())
+        temporary.replace(self._standing_file(version))
+
+    def standings(self, version: str) -> tuple[Standing, ...]:
+        """Return what was published of a version; empty where no monitor ran.
+
+        Raises
+        ------
+        TamperedError
+            If it was changed.
+        """
+        try:
+            text = self._standing_file(version).read_bytes().decode()
+        except FileNotFoundError:
+            return ()
+        except (OSError, UnicodeDecodeError) as error:
+            raise self._tampered(self._standing_file(version).name, str(error)) from error
+        try:
+            return standings_from_json(text, version)
+        except FileFormatError as error:
+            raise self._tampered(self._standing_file(version).name, str(error.received)) from error
+
+    def _standing_file(self, version: str) -> Path:
+        return self._root / f"{version}.standing.json"
 
     def _unchanged(self, version: str) -> tuple[GateCertificate, dict[str, bytes]]:
         """Return the certificate and the other files of a version, each byte as it was saved."""

@@ -25,6 +25,7 @@ from segqc_conformal.features.table import (
 )
 from segqc_conformal.quality.predictor import FittedQuality
 from segqc_conformal.scoring import score_rows
+from segqc_conformal.standing import Standing
 from segqc_conformal.verdict_table import VERDICT_COLUMNS
 from segqc_conformal.whole_case import is_single, rows_together, with_smallest_features
 
@@ -45,6 +46,9 @@ class CalibratedGate:
         The other files of the version, as they are saved.
     models : mapping of str to sequence of estimator
         Of cross-conformal intervals, by structure; empty with 40 labelled patients or more.
+    standings : tuple of Standing
+        What the monitors found out, as the calibration folder has it: verdicts say it, and a
+        segment in HARM is referred.
 
     Notes
     -----
@@ -56,6 +60,7 @@ class CalibratedGate:
     profile: pd.DataFrame
     files: dict[str, bytes]
     models: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    standings: tuple[Standing, ...] = ()
 
     @cached_property
     def id(self) -> str:
@@ -124,6 +129,8 @@ class CalibratedGate:
         judged = [part for part in verdicts if len(part)]
         out = pd.concat(judged or verdicts, ignore_index=True)
         out = out.assign(calibration=self.id)[list(VERDICT_COLUMNS)]
+        for standing in self.standings:
+            out = standing.applied(out)
         return self._in_order(out, table)
 
     def _faults(self, table: pd.DataFrame) -> pd.Series:

@@ -1,7 +1,8 @@
 """Verdict to record: the case log on SQLite or PostgreSQL."""
 
 from segqc_conformal.case_log.adding import AddResult
+from segqc_conformal.case_log.audit_rates import AuditRates
 from segqc_conformal.case_log.log import CaseLog
 from segqc_conformal.case_log.monitoring import Event, SavedMonitor
 
-__all__ = ["AddResult", "CaseLog", "Event", "SavedMonitor"]
+__all__ = ["AddResult", "AuditRates", "CaseLog", "Event", "SavedMonitor"]

@@ -1,72 +1,108 @@
-"""Audits: cases drawn at random with a known probability, and the Dice that came back."""
+"""Audits: which cases are drawn, at random and with a known probability, and what came back."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any, NamedTuple
 
-import pandas as pd
-from sqlalchemy import ColumnElement, Connection, and_, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from segqc_conformal.case_log import schema
-from segqc_conformal.case_log.adding import among
-from segqc_conformal.case_log.rows import expand_features, fetched, time_text
+from segqc_conformal.case_log.audit_rates import RatesAt, stratum_of
+from segqc_conformal.case_log.rows import time_text
 from segqc_conformal.errors import InputError
 from segqc_conformal.patients import stable_hash
 from segqc_conformal.whole_case import WHOLE_CASE, is_single
 
-__all__ = ["answer_audit", "answered_audits", "draw_cases", "never_drawn", "pending_cases"]
+__all__ = ["answer_audit", "draw_cases"]
 
 CASES, AUDITS, DRAWS = schema.cases.c, schema.audits.c, schema.audit_draws.c
 
 
-def draw_cases(connection: Connection, rate: float, secret_seed: int, now: datetime) -> list[int]:
+class _Draw(NamedTuple):
+    stratum: str
+    epoch: int
+    probability: float
+    common: bool
+
+
+def draw_cases(
+    connection: Connection, rates_at: RatesAt, secret_seed: int, now: datetime
+) -> list[int]:
     """Decide for each case not yet considered whether it is audited; return those drawn."""
-    if not 0.0 < rate <= 1.0:
-        raise InputError("an audit rate in (0, 1]", rate, "for example 0.05 for one case in 20")
-    done = connection.execute(select(func.max(DRAWS.last_sequence))).scalar() or 0
+    _check_clock(connection, now)
+    before = connection.execute(
+        select(DRAWS.last_sequence, DRAWS.rates).order_by(DRAWS.first_sequence.desc()).limit(1)
+    ).one_or_none()
+    done, rates = (before.last_sequence, dict(before.rates)) if before else (0, {})
     last = connection.execute(select(func.max(CASES.sequence))).scalar() or 0
     if last <= done:
         return []
+    drawn = _drawn(connection, rates_at, secret_seed, done, rates)
     connection.execute(
         insert(schema.audit_draws).values(
-            first_sequence=done + 1, last_sequence=last, probability=rate, drawn_at=time_text(now)
+            first_sequence=done + 1, last_sequence=last, drawn_at=time_text(now), rates=rates
         )
     )
-    query = select(CASES.sequence, CASES.case_id).where(
-        CASES.sequence > done, CASES.sequence <= last, CASES.repeat.is_(False)
-    )
-    drawn = [
-        row.sequence
-        for row in connection.execute(query.order_by(CASES.sequence))
-        if stable_hash(secret_seed, f"audit:{row.case_id}") < rate * 2**64
-    ]
-    for sequence in drawn:
-        _record_draw(connection, sequence, rate, time_text(now))
+    for sequence, draw in drawn.items():
+        _record_draw(connection, sequence, draw, time_text(now))
+    return list(drawn)
+
+
+def _drawn(
+    connection: Connection,
+    rates_at: RatesAt,
+    secret_seed: int,
+    done: int,
+    rates: dict[str, dict[str, float]],
+) -> dict[int, _Draw]:
+    """Draw from the cases after `done`; `rates` is brought up to date."""
+    query = select(CASES.sequence, CASES.case_id, CASES.site, CASES.calibration)
+    query = query.where(CASES.sequence > done, CASES.repeat.is_(False)).order_by(CASES.sequence)
+    accepted = _accepted_cases(connection, done)
+    drawn = {}
+    for case in connection.execute(query):
+        here, decision = rates_at(case.calibration, case.site), case.sequence in accepted
+        stratum, rate = stratum_of(decision, case.site), here.of(decision)
+        known = rates.get(stratum)
+        if known is None or known["rate"] != rate:
+            rates[stratum] = {"rate": rate, "epoch": 0 if known is None else known["epoch"] + 1}
+        share = stable_hash(secret_seed, f"audit:{case.case_id}") / 2**64
+        if share < rate:
+            epoch = int(rates[stratum]["epoch"])
+            drawn[int(case.sequence)] = _Draw(stratum, epoch, rate, share < here.common)
     return drawn
 
 
-def _record_draw(connection: Connection, sequence: int, rate: float, now: str) -> None:
-    # A case that somebody had answered unasked keeps its Dice: leaving it out would bias the draw.
-    drawn = {"probability": rate, "drawn_at": now}
-    changed = connection.execute(
-        update(schema.audits).where(AUDITS.sequence == sequence).values(**drawn)
-    )
-    if not changed.rowcount:
-        connection.execute(
-            insert(schema.audits),
-            [
-                {"sequence": sequence, "structure": structure, **drawn}
-                for structure in _structures(connection, sequence)
-            ],
-        )
-
-
-def _structures(connection: Connection, sequence: int) -> list[str]:
+def _accepted_cases(connection: Connection, done: int) -> set[int]:
+    """Return the cases after `done` that are accepted as a whole."""
     verdicts = schema.verdicts.c
-    query = select(verdicts.structure).where(verdicts.sequence == sequence)
-    names = [row.structure for row in connection.execute(query.order_by(verdicts.structure))]
-    return [name for name in names if is_single(name)] or [WHOLE_CASE]
+    query = select(verdicts.sequence, verdicts.structure, verdicts.accept)
+    decisions: dict[int, dict[str, bool]] = {}
+    for row in connection.execute(query.where(verdicts.sequence > done)):
+        decisions.setdefault(row.sequence, {})[row.structure] = row.accept
+    return {
+        sequence
+        for sequence, by in decisions.items()
+        if by.get(WHOLE_CASE, len(by) == 1 and all(by.values()))
+    }
+
+
+def _record_draw(connection: Connection, sequence: int, draw: _Draw, now: str) -> None:
+    # A case that somebody had answered unasked keeps its Dice: leaving it out would bias the draw.
+    here = AUDITS.sequence == sequence
+    answered = connection.execute(select(AUDITS.answered_at).where(here)).scalar()
+    values: dict[str, Any] = {**draw._asdict(), "drawn_at": now}
+    if answered is None:
+        connection.execute(insert(schema.audits).values(sequence=sequence, **values))
+    else:
+        values["answer_number"] = _next_number(connection)
+        connection.execute(update(schema.audits).where(here).values(**values))
+
+
+def _next_number(connection: Connection) -> int:
+    return (connection.execute(select(func.max(AUDITS.answer_number))).scalar() or 0) + 1
 
 
 def answer_audit(
@@ -80,7 +116,38 @@ def answer_audit(
     sequence = connection.execute(select(CASES.sequence).where(CASES.case_id == case_id)).scalar()
     if sequence is None:
         raise InputError("a case of the log", "an unknown case", "add its verdicts first", case_id)
-    structures = _structures(connection, sequence)
+    numbers = _checked_dice(dice, _structures(connection, sequence), case_id)
+    before = connection.execute(
+        select(AUDITS.drawn_at, AUDITS.answered_at, AUDITS.reference_kind).where(
+            AUDITS.sequence == sequence
+        )
+    ).one_or_none()
+    if before is not None and before.answered_at is not None:
+        _check_same(connection, sequence, (numbers, reference_kind), before, case_id)
+        return
+    _check_clock(connection, now, case_id)
+    answer: dict[str, Any] = {"reference_kind": reference_kind, "answered_at": time_text(now)}
+    if before is None:
+        connection.execute(insert(schema.audits).values(sequence=sequence, **answer))
+    else:
+        answer["answer_number"] = _next_number(connection)
+        connection.execute(update(schema.audits).where(AUDITS.sequence == sequence).values(answer))
+    connection.execute(
+        insert(schema.audit_dice),
+        [{"sequence": sequence, "structure": name, "dice": d} for name, d in numbers.items()],
+    )
+
+
+def _structures(connection: Connection, sequence: int) -> list[str]:
+    verdicts = schema.verdicts.c
+    query = select(verdicts.structure).where(verdicts.sequence == sequence)
+    names = [row.structure for row in connection.execute(query.order_by(verdicts.structure))]
+    return [name for name in names if is_single(name)] or [WHOLE_CASE]
+
+
+def _checked_dice(
+    dice: Mapping[str, float], structures: list[str], case_id: str
+) -> dict[str, float]:
     numbers = {name: float(number) for name, number in dice.items()}
     right = sorted(numbers) == structures
     if not right or not all(0.0 <= number <= 1.0 for number in numbers.values()):
@@ -90,97 +157,38 @@ def answer_audit(
             "answer an audit for all structures at once",
             case_id,
         )
-    query = select(schema.audits).where(AUDITS.sequence == sequence)
-    rows = connection.execute(query.order_by(AUDITS.structure)).fetchall()
-    answer = {"reference_kind": reference_kind, "answered_at": time_text(now)}
-    if not rows:
-        connection.execute(
-            insert(schema.audits),
-            [
-                {"sequence": sequence, "structure": name, "dice": number, **answer}
-                for name, number in numbers.items()
-            ],
-        )
-        return
-    before = {row.structure: (row.dice, row.reference_kind) for row in rows}
-    if before == {name: (number, reference_kind) for name, number in numbers.items()}:
-        return
-    if any(row.answered_at is not None for row in rows):
+    return numbers
+
+
+def _check_same(
+    connection: Connection,
+    sequence: int,
+    answer: tuple[dict[str, float], str],
+    before: Any,
+    case_id: str,
+) -> None:
+    found = schema.audit_dice.c
+    rows = connection.execute(
+        select(found.structure, found.dice).where(found.sequence == sequence)
+    ).fetchall()
+    recorded = ({row.structure: row.dice for row in rows}, before.reference_kind)
+    if answer != recorded:
         raise InputError(
-            f"the answer recorded before, {before}",
-            (dict(dice), reference_kind),
+            f"the answer recorded before, {recorded}",
+            answer,
             "an audit is never changed; record an event that explains the correction",
             case_id,
         )
-    for name, number in numbers.items():
-        here = and_(AUDITS.sequence == sequence, AUDITS.structure == name)
-        connection.execute(update(schema.audits).where(here).values(dice=number, **answer))
 
 
-def pending_cases(connection: Connection, only: list[int] | None = None) -> pd.DataFrame:
-    """Return the drawn cases without an answer, or the drawn cases `only`, one row each."""
-    query = (
-        select(
-            CASES.sequence,
-            CASES.case_id,
-            CASES.patient_id,
-            CASES.site,
-            CASES.time,
-            AUDITS.probability,
-            AUDITS.drawn_at,
+def _check_clock(connection: Connection, now: datetime, case_id: str | None = None) -> None:
+    """Refuse a clock that went back: monitors read draws and answers in the order of time."""
+    drawn, answered = select(func.max(DRAWS.drawn_at)), select(func.max(AUDITS.answered_at))
+    last = max(connection.execute(query).scalar() or "" for query in (drawn, answered))
+    if time_text(now) < last:
+        raise InputError(
+            f"a time not before {last}, that of the last draw or answer",
+            time_text(now),
+            "correct the clock of this machine",
+            case_id,
         )
-        .join(schema.audits, AUDITS.sequence == CASES.sequence)
-        .distinct()
-    )
-    query = query.where(AUDITS.drawn_at.is_not(None))
-    if only is None:
-        rows = connection.execute(query.where(AUDITS.answered_at.is_(None))).fetchall()
-    else:
-        rows = list(among(connection, query, CASES.sequence, only))
-    columns = [column.name for column in query.selected_columns]
-    return pd.DataFrame(rows, columns=columns).sort_values("sequence", ignore_index=True)
-
-
-def answered_audits(connection: Connection, since_sequence: int) -> pd.DataFrame:
-    """Return the feature table of the drawn and answered cases after `since_sequence`."""
-    answered = and_(AUDITS.answered_at.is_not(None), AUDITS.probability.is_not(None))
-    return _feature_table(connection, since_sequence, answered)
-
-
-def never_drawn(connection: Connection, since_sequence: int) -> pd.DataFrame:
-    """Return the feature table, without ``dice``, of the cases after it that no draw chose."""
-    return _feature_table(connection, since_sequence, AUDITS.sequence.is_(None))
-
-
-def _feature_table(
-    connection: Connection, since_sequence: int, wanted: ColumnElement[bool]
-) -> pd.DataFrame:
-    told = schema.features.c
-    query = select(
-        CASES.sequence,
-        CASES.case_id,
-        CASES.patient_id,
-        told.structure,
-        CASES.site,
-        CASES.time,
-        CASES.model_id,
-        CASES.calibration,
-        told.sampler_id,
-        told.schema_version,
-        told.judged,
-        told.failed,
-        AUDITS.dice,
-        AUDITS.probability,
-        AUDITS.reference_kind,
-        told.features,
-    ).select_from(schema.features)
-    query = (
-        query.join(schema.cases, CASES.sequence == told.sequence)
-        .outerjoin(
-            schema.audits,
-            and_(told.sequence == AUDITS.sequence, told.structure == AUDITS.structure),
-        )
-        .where(CASES.sequence > since_sequence, wanted)
-    )
-    frame = fetched(connection, query.order_by(CASES.sequence, told.structure))
-    return expand_features(frame)

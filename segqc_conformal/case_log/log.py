@@ -12,20 +12,24 @@ from sqlalchemy import select
 
 from segqc_conformal.case_log import schema
 from segqc_conformal.case_log.adding import AddResult, add_cases
-from segqc_conformal.case_log.audits import (
-    answer_audit,
+from segqc_conformal.case_log.audit_rates import AuditRates, RatesAt
+from segqc_conformal.case_log.audited import (
     answered_audits,
-    draw_cases,
+    answers_after,
+    draws_after,
     never_drawn,
     pending_cases,
 )
+from segqc_conformal.case_log.audits import answer_audit, draw_cases
 from segqc_conformal.case_log.engine import open_engine, writing
 from segqc_conformal.case_log.monitoring import (
     Event,
     SavedMonitor,
     read_cases,
     read_events,
+    read_pace,
     read_state,
+    read_states,
     read_stream_rows,
     write_events,
     write_state,
@@ -152,6 +156,11 @@ class CaseLog:
         with self._engine.connect() as connection:
             return read_cases(connection, cursor, calibration, limit)
 
+    def pace(self, calibration: str) -> tuple[int, datetime | None, datetime | None]:
+        """Return the number of cases judged by a version, and the first and last of their times."""
+        with self._engine.connect() as connection:
+            return read_pace(connection, calibration)
+
     def sequence_of(self, case_id: str) -> int:
         """Return the sequence number of a case.
 
@@ -194,7 +203,7 @@ class CaseLog:
         calibration: str,
         saved: SavedMonitor,
         *,
-        previous_cursor: int | None,
+        previous: SavedMonitor | None,
         events: Sequence[Event] = (),
         now: datetime,
     ) -> None:
@@ -206,8 +215,8 @@ class CaseLog:
             Which monitor.
         saved : SavedMonitor
             State, and the last case that it contains.
-        previous_cursor : int or None
-            The cursor from which this run went on; None for a first run.
+        previous : SavedMonitor or None
+            From which this run went on; None for a first run.
         events : sequence of Event
             Recorded at the time `now`.
         now : datetime
@@ -219,16 +228,25 @@ class CaseLog:
             If another run has gone on meanwhile; nothing is then saved.
         """
         with writing(self._engine) as connection:
-            write_state(connection, name, calibration, saved, previous_cursor)
+            write_state(connection, name, calibration, saved, previous)
             write_events(connection, events, now)
 
-    def draw_audits(self, rate: float, secret_seed: int, *, now: datetime) -> pd.DataFrame:
-        """Draw cases to audit among all that no earlier draw has considered, whatever the decision.
+    def monitor_states(self, name: str) -> dict[str, SavedMonitor]:
+        """Return the saved states of the monitor `name`, by calibration."""
+        with self._engine.connect() as connection:
+            return read_states(connection, name)
+
+    def draw_audits(
+        self, rates: float | RatesAt, secret_seed: int, *, now: datetime
+    ) -> pd.DataFrame:
+        """Draw cases to audit among all that no earlier draw has considered.
 
         Parameters
         ----------
-        rate : float
-            Constant probability of each case, in (0, 1]; recorded with it.
+        rates : float or callable
+            Probability of each case, in (0, 1]; or a function of calibration and site that returns
+            the `AuditRates` of accepted and referred cases. Recorded with each case, with its
+            stratum (decision and site) and the epoch of that stratum's rate.
         secret_seed : int
             With the case id it decides; keep it from those who segment.
         now : datetime
@@ -237,21 +255,23 @@ class CaseLog:
         Returns
         -------
         DataFrame
-            The cases drawn now: ``sequence, case_id, patient_id, site, time, probability,
+            The cases drawn now: ``sequence, case_id, patient_id, site, time, stratum, probability,
             drawn_at``. Repeats of a patient are never drawn.
 
         Raises
         ------
         InputError
-            For a rate out of range.
+            For a rate out of range, or a clock that went back.
 
         Notes
         -----
-        Guarantee: each case is considered once, and drawn with probability `rate` over the
-        choice of the secret seed, whatever its verdict.
+        Guarantee: each case is considered once, and drawn with the probability of its stratum
+        over the choice of the secret seed. Those marked as common were drawn at the smaller of the
+        rates of both decisions: a random sample of all cases.
         """
+        rates_at = rates if callable(rates) else _everywhere(AuditRates(rates))
         with writing(self._engine) as connection:
-            drawn = draw_cases(connection, rate, secret_seed, now)
+            drawn = draw_cases(connection, rates_at, secret_seed, now)
             return pending_cases(connection, drawn)
 
     def pending_audits(self) -> pd.DataFrame:
@@ -290,6 +310,44 @@ class CaseLog:
         with writing(self._engine) as connection:
             answer_audit(connection, case_id, dice, reference_kind, now)
 
+    def draws_after(self, sequence: int, calibration: str) -> pd.DataFrame:
+        """Return the cases drawn to be audited after a case, in their order.
+
+        Parameters
+        ----------
+        sequence : int
+            Only cases with a larger sequence number.
+        calibration : str
+            Only cases judged by it.
+
+        Returns
+        -------
+        DataFrame
+            ``sequence, case_id, site, stratum, epoch, common, time`` (of the draw), and of the
+            verdict that decides ``accept, dice_low, dice_high, reason``.
+        """
+        with self._engine.connect() as connection:
+            return draws_after(connection, sequence, calibration)
+
+    def answers_after(self, number: int, calibration: str) -> pd.DataFrame:
+        """Return the answers of drawn cases, in the order in which they came.
+
+        Parameters
+        ----------
+        number : int
+            Only answers with a larger ``answer_number``.
+        calibration : str
+            Only cases judged by it.
+
+        Returns
+        -------
+        DataFrame
+            As `draws_after`, with ``answer_number, reference_kind, drawn_at, dice`` (of the worst
+            structure); ``time`` is that from which the answer of a drawn case is known.
+        """
+        with self._engine.connect() as connection:
+            return answers_after(connection, number, calibration)
+
     def audited(self, since_sequence: int | None = None) -> pd.DataFrame:
         """Return the feature table of randomly drawn, answered cases, with ``dice`` filled.
 
@@ -326,3 +384,7 @@ class CaseLog:
         """Return all events: ``number, time, kind, detail``, in order."""
         with self._engine.connect() as connection:
             return read_events(connection)
+
+
+def _everywhere(rates: AuditRates) -> RatesAt:
+    return lambda calibration, site: rates

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection, Select, and_, insert, select, update
+from sqlalchemy import Connection, Select, and_, func, insert, select, update
 
 from segqc_conformal.case_log import schema
 from segqc_conformal.case_log.rows import expand_features, fetched, time_text
@@ -19,7 +19,9 @@ __all__ = [
     "SavedMonitor",
     "read_cases",
     "read_events",
+    "read_pace",
     "read_state",
+    "read_states",
     "read_stream_rows",
     "write_events",
     "write_state",
@@ -95,6 +97,16 @@ def read_stream_rows(
     return expand_features(frame)
 
 
+def read_pace(
+    connection: Connection, calibration: str
+) -> tuple[int, datetime | None, datetime | None]:
+    """Return how many cases were judged by a version, and their first and last time."""
+    query = select(func.count(), func.min(CASES.time), func.max(CASES.time))
+    count, *times = connection.execute(query.where(CASES.calibration == calibration)).one()
+    first, last = (None if time is None else datetime.fromisoformat(time) for time in times)
+    return int(count), first, last
+
+
 def read_state(connection: Connection, name: str, calibration: str) -> SavedMonitor | None:
     """Return the saved monitor, or None before its first commit."""
     query = select(STATE.cursor, STATE.state).where(
@@ -104,28 +116,38 @@ def read_state(connection: Connection, name: str, calibration: str) -> SavedMoni
     return None if row is None else SavedMonitor(row.cursor, row.state)
 
 
+def read_states(connection: Connection, name: str) -> dict[str, SavedMonitor]:
+    """Return the saved monitors of that name, by calibration."""
+    rows = connection.execute(select(schema.monitor_state).where(STATE.name == name))
+    return {row.calibration: SavedMonitor(row.cursor, row.state) for row in rows}
+
+
 def write_state(
     connection: Connection,
     name: str,
     calibration: str,
     saved: SavedMonitor,
-    previous_cursor: int | None,
+    previous: SavedMonitor | None,
 ) -> None:
-    """Save a monitor that went on from `previous_cursor`; refuse if another run came between."""
-    row = {"cursor": saved.cursor, "state": saved.state}
+    """Save a monitor that went on from `previous`; refuse if another run came between."""
     before = read_state(connection, name, calibration)
-    if (None if before is None else before.cursor) != previous_cursor:
+    if before != previous:
         raise InputError(
-            f"monitor {name} at cursor {previous_cursor}, where this run began",
-            None if before is None else before.cursor,
+            f"monitor {name} as it was when this run began, at {_place(previous)}",
+            f"another state, at {_place(before)}",
             "another run has gone on meanwhile; run again",
         )
+    row = {"cursor": saved.cursor, "state": saved.state}
     if before is None:
         values = {"name": name, "calibration": calibration, **row}
         connection.execute(insert(schema.monitor_state).values(**values))
     else:
         here = and_(STATE.name == name, STATE.calibration == calibration)
         connection.execute(update(schema.monitor_state).where(here).values(**row))
+
+
+def _place(saved: SavedMonitor | None) -> str:
+    return "its start" if saved is None else f"case {saved.cursor}"
 
 
 def read_events(connection: Connection) -> pd.DataFrame:

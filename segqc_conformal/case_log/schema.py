@@ -17,6 +17,7 @@ from sqlalchemy import (
 
 __all__ = [
     "METADATA",
+    "audit_dice",
     "audit_draws",
     "audits",
     "cases",
@@ -77,26 +78,39 @@ features = Table(
     Column("features", JSON, nullable=False),
 )
 
-# Each draw covers the cases of a range of sequence numbers with one constant probability.
+# Each draw covers the cases of a range of sequence numbers; `rates` holds the rate of each stratum
+# seen so far, and the epoch of that rate.
 audit_draws = Table(
     "audit_draws",
     METADATA,
     Column("first_sequence", Integer, primary_key=True, autoincrement=False),
     Column("last_sequence", Integer, nullable=False),
-    Column("probability", Float, nullable=False),
     Column("drawn_at", Text, nullable=False),
+    Column("rates", JSON, nullable=False),
 )
 
+# `answer_number` counts the cases that are drawn and answered, in the order in which they came to
+# be both: monitors read on from there. `common`: drawn at the rate that all decisions share.
 audits = Table(
     "audits",
     METADATA,
     Column("sequence", ForeignKey("cases.sequence"), primary_key=True),
-    Column("structure", Text, primary_key=True),
-    Column("dice", Float),
+    Column("stratum", Text),
+    Column("epoch", Integer),
     Column("probability", Float),
+    Column("common", Boolean),
     Column("drawn_at", Text),
-    Column("answered_at", Text),
+    Column("answered_at", Text, index=True),
     Column("reference_kind", Text),
+    Column("answer_number", Integer, unique=True),
+)
+
+audit_dice = Table(
+    "audit_dice",
+    METADATA,
+    Column("sequence", ForeignKey("audits.sequence"), primary_key=True),
+    Column("structure", Text, primary_key=True),
+    Column("dice", Float, nullable=False),
 )
 
 monitor_state = Table(

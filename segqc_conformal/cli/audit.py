@@ -22,30 +22,43 @@ audit = typer.Typer(help="Draw cases to audit at random, and bring their referen
 def next_cases(
     log: LogOption,
     calibration: CalibrationOption,
-    rate: Annotated[float, typer.Option(help="Probability with which each new case is drawn.")],
+    rate: Annotated[
+        float, typer.Option(help="Probability with which each new case is drawn, in (0, 1].")
+    ],
     secret_seed: Annotated[
         int, typer.Option(help="Decides the draw; keep it from those who segment.")
     ],
+    referred_rate: Annotated[
+        float | None, typer.Option(help="Probability for referred cases. Default: --rate.")
+    ] = None,
+    raised_rate: Annotated[
+        float | None,
+        typer.Option(help="Smallest probability where WATCH or HARM is open. Default: not raised."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Write the list of pending audits here too.")
     ] = None,
 ) -> None:
-    """Draw the next cases to audit: each new case with the same probability, whatever its verdict.
+    """Draw the next cases to audit: each new case of a stratum with the same probability.
 
-    Only such audits may recalibrate. Prints every pending audit.
+    A stratum is a decision and a site. Only such audits move the monitors and may recalibrate.
+    Prints every pending audit.
     """
     from segqc_conformal.calibration_folder import CalibrationFolder
-    from segqc_conformal.case_log import CaseLog
+    from segqc_conformal.case_log import AuditRates, CaseLog
     from segqc_conformal.cli.tables import print_frame
     from segqc_conformal.features.table import write_table
+    from segqc_conformal.monitors.audit_plan import audit_plan
 
-    CalibrationFolder(calibration).history()
+    folder = CalibrationFolder(calibration)
+    folder.history()
+    plan = audit_plan(AuditRates(rate, referred_rate), raised_rate, folder.standings)
     with CaseLog(log, create=False) as case_log:
-        drawn = case_log.draw_audits(rate, secret_seed, now=datetime.now(UTC))
+        drawn = case_log.draw_audits(plan, secret_seed, now=datetime.now(UTC))
         pending = case_log.pending_audits()
     if out is not None:
         write_table(pending, out)
-    print_frame(pending[["case_id", "site", "time", "probability"]], "Audits to do")
+    print_frame(pending[["case_id", "stratum", "time", "probability"]], "Audits to do")
     print(f"{len(drawn)} cases drawn now, {len(pending)} pending in all")
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -14,18 +14,37 @@ from segqc_conformal.cli.options import CalibrationOption, LogOption
 
 __all__ = ["monitor"]
 
-monitor = typer.Typer(help="Watch whether new cases still look like the calibration cases.")
+monitor = typer.Typer(help="Watch whether the promises still hold.")
 
 
 @monitor.command("run")
 def run(
     log: LogOption,
     calibration: CalibrationOption,
-    seed: Annotated[int, typer.Option(help="Seed of the watch; keep it from run to run.")] = 7,
-    horizon: Annotated[int, typer.Option(help="Cases for which the bound is stated.")] = 10_000,
+    seed: Annotated[int | None, typer.Option(help="Seed of the tie-breakers [7].")] = None,
+    horizon: Annotated[
+        int | None, typer.Option(help="Cases for which a false WATCH is bounded [10000].")
+    ] = None,
     false_alarm: Annotated[
-        float, typer.Option(help="Chance of a false alarm within the horizon.")
-    ] = 0.05,
+        float | None, typer.Option(help="Chance of a false WATCH within the horizon [0.05].")
+    ] = None,
+    audit_horizon: Annotated[
+        int | None, typer.Option(help="Audits for which a false HARM is bounded [1000].")
+    ] = None,
+    audit_false_alarm: Annotated[
+        float | None, typer.Option(help="Chance of each false HARM within them [0.05].")
+    ] = None,
+    benign_margin: Annotated[
+        float | None,
+        typer.Option(help="By how much a risk may exceed its bound to close a WATCH [0.05]."),
+    ] = None,
+    stale_after_days: Annotated[
+        int | None, typer.Option(help="Days after which an audit is overdue [30].")
+    ] = None,
+    on_watch: Annotated[
+        str | None,
+        typer.Option(help="Under WATCH keep accepting, and say so, or refer all [keep]."),
+    ] = None,
     as_of: Annotated[
         datetime | None, typer.Option(help="Time of the run, for a repeat. Default: now.")
     ] = None,
@@ -33,26 +52,39 @@ def run(
         bool, typer.Option("--exit-zero", help="Exit 0 on alarm and missing evidence too.")
     ] = False,
 ) -> None:
-    """Read the log past its cursor and update the monitors; one JSON line on standard output.
+    """Read the log past its cursors and update the monitors; one JSON line on standard output.
 
-    Exit codes: 0 ok, 1 error, 10 alarm, 11 not enough evidence.
+    What is declared in the first run stays: options may be left out afterwards. From the run on,
+    verdicts of the calibration folder say what was found. Exit codes: 0 ok, 1 error, 10 alarm, 11
+    not enough or stale evidence.
     """
+    from segqc_conformal.calibration_folder import CalibrationFolder
     from segqc_conformal.case_log import CaseLog
-    from segqc_conformal.gate import CalibratedGate
-    from segqc_conformal.monitors.run import run_monitors
+    from segqc_conformal.monitors.monitor_settings import MonitorSettings
+    from segqc_conformal.monitors.run import run_monitors, saved_monitor
+    from segqc_conformal.monitors.segments import watched
 
-    gate = CalibratedGate.load(calibration)
+    given: dict[str, Any] = {
+        "seed": seed,
+        "horizon": horizon,
+        "false_alarm": false_alarm,
+        "audit_horizon": audit_horizon,
+        "audit_false_alarm": audit_false_alarm,
+        "benign_margin": benign_margin,
+        "stale_after_days": stale_after_days,
+        "on_watch": on_watch,
+    }
+    folder = CalibrationFolder(calibration)
     now = datetime.now(UTC) if as_of is None else as_of.replace(tzinfo=as_of.tzinfo or UTC)
     with CaseLog(log, create=False) as case_log:
-        result = run_monitors(
-            case_log,
-            gate.id,
-            gate.profile,
-            now,
-            seed=seed,
-            horizon=horizon,
-            false_alarm=false_alarm,
+        gate = watched(folder.load())
+        saved = saved_monitor(case_log, gate)
+        declared = MonitorSettings() if saved is None else saved.settings
+        settings = replace(
+            declared, **{name: value for name, value in given.items() if value is not None}
         )
+        result = run_monitors(case_log, gate, now, settings)
+    folder.publish(gate.id, result.standings)
     print(json.dumps({"calibration": gate.id, "time": now.isoformat(), **asdict(result)}))
     raise typer.Exit(0 if exit_zero else result.exit_code)
 

@@ -70,7 +70,7 @@ def _noticed(result: DemoResult) -> str:
     before, delay = result.patients_before_change, result.patients_until_alarm
     if delay is None:
         return f"The scanner was replaced after patient {before}; it went unnoticed."
-    located = result.last_run.located
+    located = result.last_run.segments[0].located
     streams = ", ".join(located[:3]) + (f" and {len(located) - 3} more" if len(located) > 3 else "")
     return (
         f"The scanner was replaced after patient {before}; the change was noticed at patient "

@@ -20,7 +20,10 @@ from segqc_conformal.evaluation import summarise, with_true_dice
 from segqc_conformal.features.extract import extract_features
 from segqc_conformal.features.table import write_table
 from segqc_conformal.gate import CalibratedGate
-from segqc_conformal.monitors.run import MonitorRun, run_monitors
+from segqc_conformal.monitors.monitor_run import MonitorRun
+from segqc_conformal.monitors.monitor_settings import MonitorSettings
+from segqc_conformal.monitors.run import run_monitors
+from segqc_conformal.monitors.segments import watched
 from segqc_conformal.quality_gate import QualityGate
 from segqc_conformal.recalibration import audits_since, recalibrate
 from segqc_conformal.sampling.deep_ensemble import DeepEnsemble
@@ -78,9 +81,8 @@ class DemoResult:
     @property
     def patients_until_alarm(self) -> int | None:
         """Patients from the scanner change to the alarm; None if it went unnoticed."""
-        if self.last_run.alarmed_at is None:
-            return None
-        return self.last_run.alarmed_at - self.patients_before_change
+        alarmed_at = self.last_run.segments[0].alarmed_at
+        return None if alarmed_at is None else alarmed_at - self.patients_before_change
 
     def summaries(self) -> dict[str, pd.DataFrame]:
         """Return the table of counts for each of the three periods."""
@@ -127,7 +129,8 @@ class _Hospital:
 
     def watch(self, gate: CalibratedGate, verdicts: pd.DataFrame) -> MonitorRun:
         now = verdicts["time"].max().to_pydatetime()
-        return run_monitors(self.log, gate.id, gate.profile, now, seed=self.seed)
+        settings = MonitorSettings(seed=self.seed)
+        return run_monitors(self.log, watched(gate), now, settings)
 
 
 def run_demo(folder: str | Path, seed: int = 0, progress: Progress | None = None) -> DemoResult:
@@ -194,7 +197,7 @@ def run_demo(folder: str | Path, seed: int = 0, progress: Progress | None = None
             before,
             during,
             after,
-            quiet.total_cases,
+            quiet.segments[0].cases,
             alarm,
             log.events(),
             hospital.cases,

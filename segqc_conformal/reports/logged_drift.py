@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from segqc_conformal.case_log import CaseLog
 from segqc_conformal.gate import CalibratedGate
 from segqc_conformal.monitors.exchangeability import ExchangeabilityWatch
-from segqc_conformal.monitors.run import MONITOR
+from segqc_conformal.monitors.run import saved_monitor
+from segqc_conformal.monitors.segments import watched
 from segqc_conformal.monitors.start_values import shares
+from segqc_conformal.monitors.version_monitor import VersionMonitor
 from segqc_conformal.reports.drift_report import StreamEvidence, write_drift_report
 
 __all__ = ["write_logged_drift"]
@@ -44,12 +47,20 @@ def write_logged_drift(
     rows = log.stream_rows(calibration=gate.id)
     cases = log.cases_after(calibration=gate.id)[["case_id", "site", "time"]]
     current = rows.merge(cases, on="case_id", how="left")
-    saved = log.monitor_state(MONITOR, gate.id)
-    states = [] if saved is None else _evidence(ExchangeabilityWatch.from_json(saved.state))
-    return write_drift_report(path, gate, current, states, log.events(), now)
+    monitor = saved_monitor(log, watched(gate))
+    return write_drift_report(path, gate, current, _evidence(monitor), log.events(), now)
 
 
-def _evidence(watch: ExchangeabilityWatch) -> list[StreamEvidence]:
+def _evidence(monitor: VersionMonitor | None) -> list[StreamEvidence]:
+    segments = list(monitor or ())
+    return [
+        replace(each, name=f"{each.name}, {segment.segment.name}") if len(segments) > 1 else each
+        for segment in segments
+        for each in _of_watch(segment.watch)
+    ]
+
+
+def _of_watch(watch: ExchangeabilityWatch) -> list[StreamEvidence]:
     levels = {
         name: -math.log(share)
         for name, share in shares(watch.streams, watch.primary, watch.false_alarm).items()

@@ -121,21 +121,21 @@ def test_state_cursor_and_events_are_saved_together_or_not_at_all(log_url: str) 
     with CaseLog(log_url) as log:
         assert log.monitor_state("watch", "f00d") is None
         one, two = SavedMonitor(1, '{"a": 0.1}'), SavedMonitor(2, "{}")
-        log.commit_monitor("watch", "f00d", one, previous_cursor=None, now=NOW)
+        log.commit_monitor("watch", "f00d", one, previous=None, now=NOW)
         with pytest.raises(InputError, match="another run"):
             log.commit_monitor(
-                "watch", "f00d", two, previous_cursor=None, now=NOW, events=[Event("alarm", {})]
+                "watch", "f00d", two, previous=None, now=NOW, events=[Event("alarm", {})]
             )
         bad = [Event("alarm", {"not JSON": object()})]
         with pytest.raises(Exception, match="JSON"):
-            log.commit_monitor("watch", "f00d", two, previous_cursor=1, now=NOW, events=bad)
+            log.commit_monitor("watch", "f00d", two, previous=one, now=NOW, events=bad)
         assert log.monitor_state("watch", "f00d") == one
         assert log.events().empty
         log.commit_monitor(
             "watch",
             "f00d",
             two,
-            previous_cursor=1,
+            previous=one,
             now=NOW,
             events=[Event("alarm", {"case_id": "c1"})],
         )

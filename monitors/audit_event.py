@@ -1,0 +1,112 @@
+"""What the case log tells the monitors of an audit: the draw, or the answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+__all__ = ["AuditEvent", "audit_events"]
+
+# verdicts that carry no promise about their interval
+NO_PROMISE = ("empty_prediction", "input_error", "unknown_group")
+
+
+@dataclass(frozen=True)
+class AuditEvent:
+    """A case was drawn to be audited, or the answer came.
+
+    Parameters
+    ----------
+    case_id, site, stratum : str
+    sequence : int
+        Of the case.
+    epoch : int
+        Of the stratum's rate when it was drawn.
+    common : bool
+        Drawn at the rate that accepted and referred cases share.
+    accepted : bool
+    promised : bool
+        Whether its interval carries a promise.
+    time : datetime
+        Of the event.
+    drawn : datetime
+    answer : int or None
+        Number of the answer; None for a draw.
+    dice : float or None
+        Of the case's worst structure.
+    covered : bool
+        Whether `dice` lies in the interval.
+    reference_kind : str
+
+    Notes
+    -----
+    Guarantee: none.
+    """
+
+    case_id: str
+    site: str
+    stratum: str
+    sequence: int
+    epoch: int
+    common: bool
+    accepted: bool
+    promised: bool
+    time: datetime
+    drawn: datetime
+    answer: int | None = None
+    dice: float | None = None
+    covered: bool = False
+    reference_kind: str = ""
+
+
+def audit_events(draws: pd.DataFrame, answers: pd.DataFrame, until: datetime) -> list[AuditEvent]:
+    """Return what `CaseLog.draws_after` and `answers_after` tell, in the order of time.
+
+    Parameters
+    ----------
+    draws, answers : DataFrame
+    until : datetime
+        Later events are left for a later run.
+
+    Notes
+    -----
+    Guarantee: none.
+    """
+    drawn = [_event(row) for row in draws.to_dict("records")]
+    answered = [_answer(row) for row in answers.to_dict("records")]
+    # a draw before the answers of the same moment: an answer needs its draw
+    events = sorted(
+        [*drawn, *answered], key=lambda event: (event.time, event.answer or 0, event.sequence)
+    )
+    return [event for event in events if event.time <= until]
+
+
+def _event(row: dict[Any, Any], drawn: str = "time") -> AuditEvent:
+    return AuditEvent(
+        case_id=row["case_id"],
+        site=row["site"],
+        stratum=row["stratum"],
+        sequence=int(row["sequence"]),
+        epoch=int(row["epoch"]),
+        common=bool(row["common"]),
+        accepted=bool(row["accept"]),
+        promised=row["reason"] not in NO_PROMISE,
+        time=row["time"].to_pydatetime(),
+        drawn=row[drawn].to_pydatetime(),
+    )
+
+
+def _answer(row: dict[Any, Any]) -> AuditEvent:
+    dice = float(row["dice"])
+    return AuditEvent(
+        **{
+            **vars(_event(row, "drawn_at")),
+            "answer": int(row["answer_number"]),
+            "dice": dice,
+            "covered": bool(row["dice_low"] <= dice <= row["dice_high"]),
+            "reference_kind": row["reference_kind"],
+        }
+    )

@@ -1,0 +1,365 @@
+"""The monitors of one segment together: OK, BENIGN, STALE, WATCH or HARM, and why."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from segqc_conformal.monitors.accepted_error import AcceptedErrorWatch
+from segqc_conformal.monitors.audit_event import AuditEvent
+from segqc_conformal.monitors.closing import Closing
+from segqc_conformal.monitors.coverage import CoverageWatch
+from segqc_conformal.monitors.exchangeability import ExchangeabilityWatch
+from segqc_conformal.monitors.harm_state import HarmState
+from segqc_conformal.monitors.monitor_settings import MonitorSettings
+from segqc_conformal.monitors.segments import Segment
+from segqc_conformal.standing import Standing, StateName
+
+__all__ = ["SegmentMonitor"]
+
+ACCEPTED_ERROR, MISCOVERAGE = "accepted error", "miscoverage"
+
+
+class SegmentMonitor:
+    """Watch one segment of a version.
+
+    Parameters
+    ----------
+    segment : Segment
+        What is promised.
+    settings : MonitorSettings
+    share : float
+        Share of every d of the settings that this segment spends, in (0, 1].
+    watch : ExchangeabilityWatch
+        Started, with its share of the false alarm.
+    started : datetime
+        Of the first run.
+    dice_threshold : float
+        A mask is bad if its Dice is <= this.
+
+    Notes
+    -----
+    Guarantee: that of each monitor, with the segment's share of d, so that all segments together
+    keep the d of the settings: WATCH as `ExchangeabilityWatch`; HARM as `AcceptedErrorWatch` on
+    audits of accepted cases, and as `CoverageWatch` on those audits that were drawn at the rate
+    which accepted and referred cases share, a random sample of both; closing as `Closing`, for
+    each WATCH. After BENIGN a new watch starts, with empty bags and a d of its own: it compares
+    cases after the closing with one another. STALE and the state of a column have no such bound.
+
+    States, the gravest that applies: HARM stays until there is a new version. WATCH is open until
+    it closes. STALE: audits are missing, or a column stands still. BENIGN: a WATCH was closed.
+    """
+
+    def __init__(
+        self,
+        segment: Segment,
+        settings: MonitorSettings,
+        share: float,
+        watch: ExchangeabilityWatch,
+        started: datetime,
+        dice_threshold: float,
+    ) -> None:
+        self.segment, self.settings, self.share = segment, settings, share
+        self.dice_threshold = dice_threshold
+        self.watch, self.watch_epoch = watch, 1
+        self._periods = 0  # horizons begun by earlier watches
+        self.started = self._now = started
+        self.accepted_cases = 0
+        self.closing: Closing | None = None
+        self.accepted = self._accepted_watch()
+        self.coverage = self._coverage_watch()
+        self.state: StateName = "OK"
+        self.since: datetime | None = None
+
+    def _accepted_watch(self) -> AcceptedErrorWatch | None:
+        if self.segment.tolerated_error is None:
+            return None
+        return AcceptedErrorWatch(self.segment.tolerated_error, *self._audit_settings)
+
+    def _coverage_watch(self) -> CoverageWatch | None:
+        if self.segment.coverage is None:
+            return None
+        return CoverageWatch(self.segment.coverage, *self._audit_settings)
+
+    @property
+    def _audit_settings(self) -> tuple[int, float, int]:
+        return self.settings.audit_horizon, self.audit_delta, self.settings.stale_after_days
+
+    @property
+    def audit_delta(self) -> float:
+        """The d of each audited alarm of this segment, and of closing a WATCH."""
+        return self.settings.audit_false_alarm * self.share
+
+    def case(
+        self,
+        values: Mapping[str, float],
+        case_id: str,
+        sequence: int,
+        site: str,
+        time: datetime | None,
+        accepted: bool,
+    ) -> None:
+        """Take a new case of a patient not seen before.
+
+        Raises
+        ------
+        InputError
+            Naming the case, as `ExchangeabilityWatch.update`; the monitor is then as it was.
+        """
+        before = self.watch.cases
+        state = self.watch.update(values, case_id=case_id, site=site, time=time)
+        self.accepted_cases += accepted
+        if state.alarm and state.alarmed_at == self.watch.cases == before + 1:
+            self.closing = Closing(self._closing_bounds(), self.audit_delta, sequence)
+
+    def _closing_bounds(self) -> dict[str, float]:
+        bounds, margin = {}, self.settings.benign_margin
+        if self.segment.tolerated_error is not None:
+            bounds[ACCEPTED_ERROR] = self.segment.tolerated_error + margin
+        if self.segment.coverage is not None:
+            bounds[MISCOVERAGE] = self.segment.coverage.bound + margin
+        return bounds
+
+    def audit(self, event: AuditEvent) -> None:
+        """Take a draw or an answer, in the order of time.
+
+        Raises
+        ------
+        InputError
+            Naming the case, as the audited monitors do.
+        """
+        watches = self._watches_of(event)
+        for promise, (watch, stratum, epoch) in watches.items():
+            if event.answer is None:
+                watch.drawn(event.case_id, stratum, event.time, epoch)
+                continue
+            loss = self._loss(promise, event)
+            watch.update(
+                bool(loss) if promise == ACCEPTED_ERROR else not loss,
+                event.case_id,
+                stratum,
+                epoch,
+                event.time,
+                drawn=event.drawn,
+                reference_kind=event.reference_kind,
+            )
+            if self.closing is not None and event.reference_kind != "edited":
+                self.closing.update(promise, loss, event.case_id, event.sequence)
+
+    def _watches_of(
+        self, event: AuditEvent
+    ) -> dict[str, tuple[AcceptedErrorWatch | CoverageWatch, str, int]]:
+        found: dict[str, tuple[AcceptedErrorWatch | CoverageWatch, str, int]] = {}
+        if self.accepted is not None and event.accepted:
+            self.accepted.open_epochs(event.stratum, event.epoch)
+            found[ACCEPTED_ERROR] = (self.accepted, event.stratum, event.epoch)
+        if self.coverage is not None and event.common and event.promised:
+            found[MISCOVERAGE] = (self.coverage, f"all/{event.site}", 0)
+        return found
+
+    def _loss(self, promise: str, event: AuditEvent) -> float:
+        assert event.dice is not None
+        if promise == ACCEPTED_ERROR:
+            return float(event.dice <= self.dice_threshold)
+        return float(not event.covered)
+
+    def tick(self, now: datetime) -> None:
+        """Take note of the time: audits may have become overdue.
+
+        Raises
+        ------
+        InputError
+            For time going back.
+        """
+        for watch in (self.accepted, self.coverage):
+            if watch is not None:
+                watch.tick(now)
+        self._now = now
+
+    def settle(self, now: datetime) -> tuple[StateName, StateName] | None:
+        """Decide the state; return (before, after) where it changed."""
+        state = self._decide()
+        if state == self.state:
+            return None
+        before, self.state, self.since = self.state, state, now
+        return before, state
+
+    def _decide(self) -> StateName:
+        if any(found.alarm for found in self._harm_states().values()):
+            return "HARM"
+        if self.closing is not None:
+            return "BENIGN" if self.closing.closed else "WATCH"
+        if self._missing():
+            return "STALE"
+        return "BENIGN" if self.watch_epoch > 1 else "OK"
+
+    def _harm_states(self) -> dict[str, HarmState]:
+        found = {}
+        if self.accepted is not None:
+            found[ACCEPTED_ERROR] = self.accepted.state()
+        if self.coverage is not None:
+            found[MISCOVERAGE] = self.coverage.state()
+        return found
+
+    def _missing(self) -> tuple[str, ...]:
+        """Say which evidence is missing."""
+        # nothing can be expected before an audit drawn in the first run could have been answered
+        patience = self.started + timedelta(days=self.settings.stale_after_days)
+        late = self._now >= patience and self.watch.cases > 0
+        missing = []
+        for promise, found in self._harm_states().items():
+            asked = promise != ACCEPTED_ERROR or self.accepted_cases > 0
+            if late and asked and found.state == "STALE":
+                missing.append(f"{promise}: {found.reason}")
+        missing += [f"{name} has stood still" for name in self.watch.frozen]
+        return tuple(missing)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why the state is not OK, gravest first."""
+        harm = [
+            f"{promise}: {found.reason}"
+            for promise, found in self._harm_states().items()
+            if found.alarm
+        ]
+        watch = []
+        if self.closing is not None:
+            state = self.watch.state()
+            watch = [
+                f"{', '.join(state.located)} changed at about case {state.change_case_id}, noticed "
+                f"at case {state.alarmed_at}",
+                *self.closing.words,
+            ]
+        return (*harm, *watch, *self._missing())
+
+    def evidence(self) -> dict[str, Any]:
+        """Return what the audited monitors know, as JSON values."""
+        found: dict[str, Any] = {"watch": self.watch.state().log_evidence}
+        for promise, state in self._harm_states().items():
+            strata = {
+                name: {
+                    "audits": place.all_audits,
+                    "losses": place.all_loss,
+                    "epoch": place.epoch,
+                    "risk": place.risk,
+                    "interval": list(place.interval),
+                    "waiting": place.pending,
+                    "overdue": place.overdue,
+                    "edited": place.edited,
+                }
+                for name, place in state.strata.items()
+            }
+            found[promise] = {
+                "state": state.state,
+                "log_evidence": state.log_evidence,
+                "audits": state.audits,
+                "alarmed_at": state.alarmed_at,
+                "strata": strata,
+            }
+        if self.closing is not None:
+            found["since_alarm"] = {
+                promise: {
+                    "audits": self.closing.audits(promise),
+                    "upper": self.closing.upper(promise),
+                    "bound": bound,
+                }
+                for promise, bound in self.closing.bounds.items()
+            }
+        return found
+
+    def open_new_watch(self, watch: ExchangeabilityWatch) -> None:
+        """Go on after BENIGN with a watch of the cases to come."""
+        self._periods += _horizons(self.watch.cases, self.settings.horizon)
+        self.watch, self.closing = watch, None
+        self.watch_epoch += 1
+
+    @property
+    def spent(self) -> dict[str, float]:
+        """Bounds on what may go wrong so far, by kind; a horizon that began counts whole.
+
+        Notes
+        -----
+        Guarantee: by the union bound, the probability of anything of a kind going wrong is at most
+        its entry, those of the certificates (`CoverageBound.d_certificate`) included.
+        """
+        delta, horizon = self.audit_delta, self.settings.audit_horizon
+        periods = self._periods + _horizons(self.watch.cases, self.settings.horizon)
+        found = {"false WATCH": self.watch.false_alarm * periods}
+        for promise, state in self._harm_states().items():
+            found[f"false HARM ({promise})"] = delta * _horizons(state.audits, horizon)
+        if self.coverage is not None:
+            found["calibration behind the test of coverage"] = self.coverage.coverage.d_certificate
+        watches = self.watch_epoch - 1 + (self.closing is not None)
+        found["wrong BENIGN"] = delta * watches
+        return {kind: share for kind, share in found.items() if share}
+
+    @property
+    def standing(self) -> Standing:
+        """What verdicts must say."""
+        refer = self.state == "HARM" or (
+            self.state == "WATCH" and self.settings.on_watch == "refer"
+        )
+        return Standing(
+            segment=self.segment.name,
+            sites=self.segment.sites,
+            state=self.state,
+            since=None if self.since is None else self.since.isoformat(),
+            reasons=self.reasons,
+            refer=refer,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the whole state as JSON values of fixed size."""
+        return {
+            "name": self.segment.name,
+            "started": self.started.isoformat(),
+            "now": self._now.isoformat(),
+            "watch_epoch": self.watch_epoch,
+            "periods": self._periods,
+            "accepted_cases": self.accepted_cases,
+            "state": self.state,
+            "since": None if self.since is None else self.since.isoformat(),
+            "watch": json.loads(self.watch.to_json()),
+            "closing": None if self.closing is None else self.closing.state(),
+            "accepted": None if self.accepted is None else json.loads(self.accepted.to_json()),
+            "coverage": None if self.coverage is None else json.loads(self.coverage.to_json()),
+        }
+
+    @classmethod
+    def from_dict(
+        cls,
+        state: Mapping[str, Any],
+        segment: Segment,
+        settings: MonitorSettings,
+        share: float,
+        dice_threshold: float,
+    ) -> SegmentMonitor:
+        """Go on from `state`.
+
+        Raises
+        ------
+        FileFormatError
+            If a monitor in it cannot be read.
+        """
+        watch = ExchangeabilityWatch.from_json(json.dumps(state["watch"]))
+        started = datetime.fromisoformat(state["started"])
+        found = cls(segment, settings, share, watch, started, dice_threshold)
+        found._now = datetime.fromisoformat(state["now"])
+        found.watch_epoch, found._periods = state["watch_epoch"], state["periods"]
+        found.accepted_cases = state["accepted_cases"]
+        found.state = state["state"]
+        found.since = None if state["since"] is None else datetime.fromisoformat(state["since"])
+        if state["closing"] is not None:
+            found.closing = Closing.from_state(state["closing"])
+        if state["accepted"] is not None:
+            found.accepted = AcceptedErrorWatch.from_json(json.dumps(state["accepted"]))
+        if state["coverage"] is not None:
+            found.coverage = CoverageWatch.from_json(json.dumps(state["coverage"]))
+        return found
+
+
+def _horizons(number: int, horizon: int) -> int:
+    """Return how many horizons have begun."""
+    return -(-number // horizon)

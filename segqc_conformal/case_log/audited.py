@@ -1,0 +1,136 @@
+"""Reading audits back: what waits for an answer, what monitors have not seen, feature tables."""
+
+from __future__ import annotations
+
+import pandas as pd
+from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, select
+
+from segqc_conformal.case_log import schema
+from segqc_conformal.case_log.adding import among
+from segqc_conformal.case_log.rows import expand_features, fetched
+from segqc_conformal.whole_case import WHOLE_CASE
+
+__all__ = ["answered_audits", "answers_after", "draws_after", "never_drawn", "pending_cases"]
+
+CASES, AUDITS, DICE = schema.cases.c, schema.audits.c, schema.audit_dice.c
+
+
+def pending_cases(connection: Connection, only: list[int] | None = None) -> pd.DataFrame:
+    """Return the drawn cases without an answer, or the drawn cases `only`, one row each."""
+    query = select(
+        CASES.sequence,
+        CASES.case_id,
+        CASES.patient_id,
+        CASES.site,
+        CASES.time,
+        AUDITS.stratum,
+        AUDITS.probability,
+        AUDITS.drawn_at,
+    ).join(schema.audits, AUDITS.sequence == CASES.sequence)
+    query = query.where(AUDITS.drawn_at.is_not(None))
+    if only is None:
+        rows = connection.execute(query.where(AUDITS.answered_at.is_(None))).fetchall()
+    else:
+        rows = list(among(connection, query, CASES.sequence, only))
+    columns = [column.name for column in query.selected_columns]
+    return pd.DataFrame(rows, columns=columns).sort_values("sequence", ignore_index=True)
+
+
+def draws_after(connection: Connection, sequence: int, calibration: str) -> pd.DataFrame:
+    """Return the drawn cases after `sequence`, one row each, in their order."""
+    query = _of_monitors(AUDITS.drawn_at, calibration).where(
+        CASES.sequence > sequence, AUDITS.drawn_at.is_not(None)
+    )
+    frame = fetched(connection, query.order_by(CASES.sequence))
+    return _with_times(frame.rename(columns={"drawn_at": "time"}))
+
+
+def answers_after(connection: Connection, number: int, calibration: str) -> pd.DataFrame:
+    """Return the answers of drawn cases after that number, one row each, with the worst Dice."""
+    worst = (
+        select(func.min(DICE.dice))
+        .where(DICE.sequence == CASES.sequence)
+        .correlate(schema.cases)
+        .scalar_subquery()
+        .label("dice")
+    )
+    query = _of_monitors(AUDITS.answered_at, calibration)
+    query = query.add_columns(AUDITS.answer_number, AUDITS.reference_kind, AUDITS.drawn_at, worst)
+    query = query.where(AUDITS.answer_number > number).order_by(AUDITS.answer_number)
+    frame = fetched(connection, query)
+    # a case that was answered before it was drawn is known as an audit from the draw on
+    frame["time"] = frame[["answered_at", "drawn_at"]].max(axis=1)
+    frame["drawn_at"] = pd.to_datetime(frame["drawn_at"], utc=True)
+    return _with_times(frame)
+
+
+def _of_monitors(moment: ColumnElement[str], calibration: str) -> Select[tuple[object, ...]]:
+    """Select what monitors need of an audited case: its stratum, and the verdict that decides."""
+    verdicts, beside = schema.verdicts.c, schema.verdicts.alias()
+    alone = ~exists().where(
+        beside.c.sequence == verdicts.sequence, beside.c.structure != verdicts.structure
+    )
+    query = select(
+        CASES.sequence,
+        CASES.case_id,
+        CASES.site,
+        AUDITS.stratum,
+        AUDITS.epoch,
+        AUDITS.common,
+        moment,
+        verdicts.accept,
+        verdicts.dice_low,
+        verdicts.dice_high,
+        verdicts.reason,
+    ).join(schema.audits, AUDITS.sequence == CASES.sequence)
+    query = query.join(schema.verdicts, verdicts.sequence == CASES.sequence)
+    return query.where(CASES.calibration == calibration, (verdicts.structure == WHOLE_CASE) | alone)
+
+
+def _with_times(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.assign(time=pd.to_datetime(frame["time"], utc=True))
+
+
+def answered_audits(connection: Connection, since_sequence: int) -> pd.DataFrame:
+    """Return the feature table of the drawn and answered cases after `since_sequence`."""
+    return _feature_table(connection, since_sequence, AUDITS.answer_number.is_not(None))
+
+
+def never_drawn(connection: Connection, since_sequence: int) -> pd.DataFrame:
+    """Return the feature table, without ``dice``, of the cases after it that no draw chose."""
+    return _feature_table(connection, since_sequence, AUDITS.sequence.is_(None))
+
+
+def _feature_table(
+    connection: Connection, since_sequence: int, wanted: ColumnElement[bool]
+) -> pd.DataFrame:
+    told = schema.features.c
+    query = select(
+        CASES.sequence,
+        CASES.case_id,
+        CASES.patient_id,
+        told.structure,
+        CASES.site,
+        CASES.time,
+        CASES.model_id,
+        CASES.calibration,
+        told.sampler_id,
+        told.schema_version,
+        told.judged,
+        told.failed,
+        DICE.dice,
+        AUDITS.probability,
+        AUDITS.reference_kind,
+        told.features,
+    ).select_from(schema.features)
+    query = (
+        query.join(schema.cases, CASES.sequence == told.sequence)
+        .outerjoin(schema.audits, AUDITS.sequence == told.sequence)
+        .outerjoin(
+            schema.audit_dice,
+            and_(told.sequence == DICE.sequence, told.structure == DICE.structure),
+        )
+        .where(CASES.sequence > since_sequence, wanted)
+    )
+    frame = fetched(connection, query.order_by(CASES.sequence, told.structure))
+    return expand_features(frame)
