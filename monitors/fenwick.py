@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from segqc_conformal.errors import InputError
+
 __all__ = ["FenwickCounts"]
 
 
@@ -60,6 +62,57 @@ class FenwickCounts:
     def equal(self, bin_index: int) -> int:
         """Return how many values lie in `bin_index` itself."""
         return self._counts[bin_index]
+
+    def p_value(self, bin_index: int, uniform: float) -> float:
+        """Return the smoothed p-value of a new value in `bin_index`; large values have small ones.
+
+        Parameters
+        ----------
+        bin_index : int
+        uniform : float
+            Tie-breaker in (0, 1), independent of all values.
+
+        Returns
+        -------
+        float
+            ``(values above + uniform * (values equal + 1)) / (total + 1)``, in (0, 1).
+        """
+        return (self.above(bin_index) + uniform * (self.equal(bin_index) + 1)) / (self.total + 1)
+
+    @classmethod
+    def merged(cls, *bags: FenwickCounts) -> FenwickCounts:
+        """Return one bag that holds the values of all `bags`, whatever their order.
+
+        Parameters
+        ----------
+        *bags : FenwickCounts
+            Of different cases, in bins with the same edges. Bags that grew from one calibration
+            all hold its values: merge what each of them added.
+
+        Raises
+        ------
+        InputError
+            For no bag, or bags of different numbers of bins.
+
+        Notes
+        -----
+        Guarantee: equal to the bag of one pass over all values. Values of later cases have exact
+        p-values in it where they are exchangeable with all of them. The evidence of the bets made
+        so far does not merge: it needs one order of the cases.
+
+        Examples
+        --------
+        >>> FenwickCounts.merged(FenwickCounts([2, 0]), FenwickCounts([1, 3])).counts()
+        [3, 3]
+        """
+        sizes = [len(bag._counts) for bag in bags]
+        if len(set(sizes)) != 1:
+            raise InputError(
+                "bags with the same bins, one at least",
+                f"numbers of bins {sizes[:12]}",
+                "merge bags that were made with the same edges",
+            )
+        return cls([sum(counts) for counts in zip(*(bag._counts for bag in bags), strict=True)])
 
     def counts(self) -> list[int]:
         """Return the counts by bin, as `FenwickCounts` takes them."""

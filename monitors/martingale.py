@@ -64,16 +64,24 @@ class JumperMixture:
         self.log_wealth = 0.0
         self.log_evidence = log(0.5)
 
-    def update(self, p: float) -> None:
-        """Bet on one p-value in (0, 1)."""
+    def update(self, p: float, shrink: float = 0.0) -> None:
+        """Bet on one p-value in (0, 1).
+
+        Parameters
+        ----------
+        p : float
+        shrink : float
+            Taken off what either bet pays, in [0, 1/2): the bets are then fair or worse for every
+            p-value whose mean lies within `shrink` of 1/2, and M and R only supermartingales.
+        """
         down, stay, up = self._down, self._stay, self._up
         wealths, restart = self._log_wealths, self._log_restart
         restarted = []
         for i, rate in enumerate(JUMP_RATES):
             keep, share = 1.0 - rate, rate / 3.0
-            low = (keep * down[i] + share) * (1.5 - p)
+            low = (keep * down[i] + share) * (1.5 - p - shrink)
             none = keep * stay[i] + share
-            high = (keep * up[i] + share) * (0.5 + p)
+            high = (keep * up[i] + share) * (0.5 + p - shrink)
             step = low + none + high
             down[i], stay[i], up[i] = low / step, none / step, high / step
             log_step = log(step)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import log
-from typing import Any
+from typing import Any, Self
 
+from segqc_conformal.monitors.equal_run import EqualRun, unexplained_run
 from segqc_conformal.monitors.fenwick import FenwickCounts
 from segqc_conformal.monitors.martingale import JumperMixture
 from segqc_conformal.monitors.quantise import bin_count, bin_of
@@ -51,6 +52,8 @@ class StreamWatch:
         "_edges",
         "_log_threshold",
         "_lowest",
+        "_run",
+        "_runs",
         "alarmed_at",
         "change_case_id",
         "change_point",
@@ -72,6 +75,12 @@ class StreamWatch:
         self._edges = list(edges)
         self._bags = {site: self._bag(values) for site, values in bags.items()}
         self._bets = JumperMixture(horizon)
+        self._runs = {site: EqualRun(unexplained_run(values)) for site, values in bags.items()}
+        lengths = [run.unexplained for run in self._runs.values()]
+        # over all sites: as long as where ties are commonest
+        self._run = EqualRun(max((each for each in lengths if each is not None), default=None))
+        if None in lengths:
+            self._run = EqualRun(None)
         self._lowest, self._at_minimum = 0.0, True
         self.change_point, self.change_case_id = 1, ""
         self.alarmed_at: int | None = None
@@ -86,6 +95,16 @@ class StreamWatch:
     def excess(self) -> float:
         """Log evidence less its threshold: >= 0 is an alarm."""
         return self._bets.log_evidence - self._log_threshold
+
+    @property
+    def frozen(self) -> bool:
+        """Whether the last values are one and the same for too long to be ties."""
+        return self._run.frozen or any(run.frozen for run in self._runs.values())
+
+    @property
+    def constant(self) -> bool:
+        """Whether each bag started with one value only."""
+        return all(run.unexplained is None for run in self._runs.values())
 
     def update(self, value: float, site: str, uniform: float, case_id: str, case: int) -> None:
         """Bet on one case; after the alarm nothing is learned any more.
@@ -103,20 +122,36 @@ class StreamWatch:
         case : int
             Number of this case, from 1.
         """
+        self._run.add(value)
+        self._runs[site].add(value)
         if self.alarmed_at is not None:
             return
+        bag, place = self._bags[site], bin_of(value, self._edges)
+        p = bag.p_value(place, uniform)
+        bag.add(place)
+        self._mark_change(case_id, case)
+        self._bets.update(p)
+        self._look(case)
+
+    def _mark_change(self, case_id: str, case: int) -> None:
         if self._at_minimum:
             self.change_point, self.change_case_id = case, case_id
-        bag, place = self._bags[site], bin_of(value, self._edges)
-        p = (bag.above(place) + uniform * (bag.equal(place) + 1)) / (bag.total + 1)
-        bag.add(place)
+
+    def _look(self, case: int) -> None:
         bets = self._bets
-        bets.update(p)
         self._at_minimum = bets.log_wealth <= self._lowest
         if self._at_minimum:
             self._lowest = bets.log_wealth
         if bets.log_evidence >= self._log_threshold:
             self.alarmed_at = case
+
+    def fresh(self, edges: Sequence[float]) -> StreamWatch:
+        """Return a stream with empty bags that goes on noticing a column that freezes."""
+        bags: dict[str, list[float]] = {site: [] for site in self._bags}
+        stream = StreamWatch(self.name, edges, bags, self.false_alarm, self.horizon)
+        stream._run = EqualRun.from_state(self._run.state())
+        stream._runs = {site: EqualRun.from_state(run.state()) for site, run in self._runs.items()}
+        return stream
 
     def state(self) -> dict[str, Any]:
         """Return everything needed to go on, as JSON values of fixed size."""
@@ -126,6 +161,8 @@ class StreamWatch:
             "false_alarm": self.false_alarm,
             "bags": {site: bag.counts() for site, bag in self._bags.items()},
             "bets": self._bets.state(),
+            "run": self._run.state(),
+            "runs": {site: run.state() for site, run in self._runs.items()},
             "lowest": self._lowest,
             "at_minimum": self._at_minimum,
             "change_point": self.change_point,
@@ -134,11 +171,13 @@ class StreamWatch:
         }
 
     @classmethod
-    def from_state(cls, state: Mapping[str, Any], horizon: int) -> StreamWatch:
+    def from_state(cls, state: Mapping[str, Any], horizon: int) -> Self:
         """Go on from `state`."""
         stream = cls(state["name"], state["edges"], {}, state["false_alarm"], horizon)
         stream._bags = {site: FenwickCounts(counts) for site, counts in state["bags"].items()}
         stream._bets = JumperMixture.from_state(state["bets"], horizon)
+        stream._run = EqualRun.from_state(state["run"])
+        stream._runs = {site: EqualRun.from_state(run) for site, run in state["runs"].items()}
         stream._lowest, stream._at_minimum = state["lowest"], state["at_minimum"]
         stream.change_point = state["change_point"]
         stream.change_case_id = state["change_case_id"]

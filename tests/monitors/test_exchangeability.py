@@ -207,9 +207,17 @@ def test_settings_and_order_of_calls_are_checked() -> None:
         watch.start([0.1, 0.2])
 
 
+def test_a_state_of_the_schema_before_is_refused_by_its_name() -> None:
+    text = started(1, 50).to_json().replace("exchangeability-watch/2", "exchangeability-watch/1")
+    with pytest.raises(
+        FileFormatError, match="received ValueError: schema exchangeability-watch/1"
+    ):
+        ExchangeabilityWatch.from_json(text)
+
+
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"schema": "other"}', "null"])
 def test_a_damaged_state_is_refused(text: str) -> None:
-    with pytest.raises(FileFormatError, match="exchangeability-watch/1"):
+    with pytest.raises(FileFormatError, match="exchangeability-watch/2"):
         ExchangeabilityWatch.from_json(text)
 
 
@@ -219,3 +227,47 @@ def test_default_edges_are_not_values_of_the_bag() -> None:
     stream = json.loads(watch.to_json())["streams"][0]
     assert sum(stream["bags"]["all sites"]) == 80
     assert len(stream["edges"]) <= 257
+
+
+def test_a_column_that_freezes_at_its_median_is_named_though_no_evidence_grows() -> None:
+    rng = np.random.default_rng(8)
+    frame = pd.DataFrame({"x": rng.normal(size=200), "y": rng.normal(size=200), "z": 0.5})
+    watch = ExchangeabilityWatch(primary="x")
+    watch.start(frame, edges={name: np.linspace(-2, 2, 65) for name in frame})
+    assert (watch.frozen, watch.constant) == ((), ("z",))
+    median = float(frame["y"].median())
+    for number in range(400):
+        case = {"x": rng.normal(), "y": median if number >= 100 else rng.normal(), "z": 0.5}
+        state = watch.update(case, case_id=f"c{number}")
+        assert watch.frozen == (("y",) if number >= 119 else ())
+    assert not state.alarm
+    watch = ExchangeabilityWatch.from_json(watch.to_json())
+    assert (watch.frozen, watch.constant) == (("y",), ("z",))
+    watch.update({"x": 0.0, "y": 0.1, "z": 0.5}, case_id="d")
+    assert watch.frozen == ()
+
+
+def test_repeats_do_not_lengthen_a_run_and_minus_infinity_is_a_value() -> None:
+    watch = ExchangeabilityWatch()
+    watch.start(np.arange(100.0))
+    for number in range(60):
+        watch.update(-inf, case_id=f"c{number}", repeat=number % 3 > 0)
+        assert watch.frozen == (("value",) if number >= 57 else ())
+        watch = ExchangeabilityWatch.from_json(watch.to_json())
+
+
+def test_a_column_that_freezes_at_one_site_is_named_and_one_with_many_ties_is_not() -> None:
+    rng = np.random.default_rng(9)
+    values, sites = rng.normal(size=100), ["A", "B"] * 50
+    watch = ExchangeabilityWatch()
+    watch.start(values, edges=[0.0], sites=sites)
+    for number in range(40):
+        value = 0.3 if number % 2 else rng.normal()
+        watch.update(value, case_id=f"c{number}", site="AB"[number % 2])
+        assert watch.frozen == (("value",) if number >= 39 else ())
+    tied = ExchangeabilityWatch()
+    tied.start([0.0] * 90 + [1.0] * 10, edges=[0.5])
+    for number in range(132):
+        assert tied.frozen == ()
+        tied.update(0.0, case_id=f"c{number}")
+    assert tied.frozen == ("value",)
