@@ -173,9 +173,8 @@ class SegmentMonitor:
         InputError
             For time going back.
         """
-        for watch in (self.accepted, self.coverage):
-            if watch is not None:
-                watch.tick(now)
+        for watch in self._audited.values():
+            watch.tick(now)
         self._now = now
 
     def settle(self, now: datetime) -> tuple[StateName, StateName] | None:
@@ -195,13 +194,13 @@ class SegmentMonitor:
             return "STALE"
         return "BENIGN" if self.watch_epoch > 1 else "OK"
 
+    @property
+    def _audited(self) -> dict[str, AcceptedErrorWatch | CoverageWatch]:
+        both = {ACCEPTED_ERROR: self.accepted, MISCOVERAGE: self.coverage}
+        return {promise: watch for promise, watch in both.items() if watch is not None}
+
     def _harm_states(self) -> dict[str, HarmState]:
-        found = {}
-        if self.accepted is not None:
-            found[ACCEPTED_ERROR] = self.accepted.state()
-        if self.coverage is not None:
-            found[MISCOVERAGE] = self.coverage.state()
-        return found
+        return {promise: watch.state() for promise, watch in self._audited.items()}
 
     def _missing(self) -> tuple[str, ...]:
         """Say which evidence is missing."""
@@ -219,20 +218,20 @@ class SegmentMonitor:
     @property
     def reasons(self) -> tuple[str, ...]:
         """Why the state is not OK, gravest first."""
-        harm = [
-            f"{promise}: {found.reason}"
-            for promise, found in self._harm_states().items()
-            if found.alarm
+        broken = [
+            f"{promise} above {watch.bound:.3g}, seen at audit {watch.state().alarmed_at}"
+            for promise, watch in self._audited.items()
+            if watch.state().alarm
         ]
-        watch = []
+        changed = []
         if self.closing is not None:
             state = self.watch.state()
-            watch = [
+            changed = [
                 f"{', '.join(state.located)} changed at about case {state.change_case_id}, noticed "
                 f"at case {state.alarmed_at}",
-                *self.closing.words,
+                *(() if broken else self.closing.words),
             ]
-        return (*harm, *watch, *self._missing())
+        return (*broken, *changed, *self._missing())
 
     def evidence(self) -> dict[str, Any]:
         """Return what the audited monitors know, as JSON values."""

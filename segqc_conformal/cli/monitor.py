@@ -76,8 +76,8 @@ def run(
     }
     folder = CalibrationFolder(calibration)
     now = datetime.now(UTC) if as_of is None else as_of.replace(tzinfo=as_of.tzinfo or UTC)
+    gate = watched(folder.load())
     with CaseLog(log, create=False) as case_log:
-        gate = watched(folder.load())
         saved = saved_monitor(case_log, gate)
         declared = MonitorSettings() if saved is None else saved.settings
         settings = replace(

@@ -361,17 +361,19 @@ def test_monitor_run_says_11_then_0_then_10_and_repeats_itself(
     assert segqc(*run) == 0
     again = strict_json(segqc.out)
     assert again["new_cases"] == 0
-    assert again["log_evidence"] == quiet["log_evidence"]
-    assert again["total_cases"] == quiet["total_cases"] == 60
+    assert again["segments"] == quiet["segments"]
+    assert quiet["segments"][0]["cases"] == 60
     drifted = cohort(120, 6000)
     drifted["feature_agreement"] *= 0.5
     judged_and_logged(segqc, drifted)
     assert segqc(*run) == 10
     alarm = strict_json(segqc.out)
     assert alarm["status"] == "alarm"
-    assert alarm["alarmed_at"] > 60
+    (segment,) = alarm["segments"]
+    assert (segment["standing"]["state"], segment["standing"]["segment"]) == ("WATCH", "all")
+    assert segment["alarmed_at"] > 60
     assert segqc(*run) == 10
-    assert strict_json(segqc.out)["alarmed_at"] == alarm["alarmed_at"]
+    assert strict_json(segqc.out)["segments"] == [segment]
     assert segqc(*run, "--exit-zero") == 0
     assert segqc(*run, "--seed", 8) == 1
     assert "InputError" in segqc.err
@@ -417,6 +419,47 @@ def test_audits_go_from_drawing_to_recalibration_and_back(
     assert segqc("recalibrate", *who, "--features", "x", "--log", "y") == 1
     assert segqc("recalibrate", *log, "--since", first, *who) == 1
     assert "CalibrationError" in segqc.err
+
+
+def test_an_alarm_raises_audits_and_speaks_in_verdicts_and_harm_refers_all(
+    segqc: Segqc, saved: CalibratedGate, cohort: Cohort
+) -> None:
+    new = cohort(150, 5000)
+    judged_and_logged(segqc, new.drop(columns="dice"))
+    draw = ("audit", "next", *MONITOR, "--rate", 0.02, "--raised-rate", 1.0, "--secret-seed", 1)
+    assert segqc(*draw, "--out", "todo.csv") == 0
+    assert len(read_table("todo.csv")) < 15
+    drifted = cohort(200, 6000)
+    drifted["feature_agreement"] *= 0.5
+    judged_and_logged(segqc, drifted.drop(columns="dice"))
+    assert segqc("monitor", "run", *MONITOR) == 10
+    assert segqc("status", "calibration", "--log", "sqlite:///log.db") == 0
+    assert "WATCH since" in segqc.out
+    assert "At most a 5% chance of a false WATCH in 10000 cases (about" in segqc.out
+    assert "Spent so far" in segqc.out
+    write_table(cohort(20, 7000), "more.parquet")
+    assert segqc("judge", "calibration", "more.parquet", "--out", "v.parquet") == 0
+    kept = read_table("v.parquet")
+    assert kept["message"].str.startswith("WATCH since").all()
+    assert kept["accept"].any()
+    assert segqc(*draw, "--out", "todo.csv") == 0
+    todo = read_table("todo.csv")
+    assert (todo["probability"].astype(float) == 1.0).sum() == 200
+    both = pd.concat([new, drifted])
+    answers = both[both["case_id"].isin(todo["case_id"])][["case_id", "structure", "dice"]]
+    write_table(answers.assign(dice=1.0), "answers.csv")
+    assert segqc("audit", "add", "answers.csv", *MONITOR) == 0
+    assert segqc("monitor", "run", *MONITOR) == 10
+    (segment,) = strict_json(segqc.out)["segments"]
+    assert segment["standing"]["state"] == "HARM"
+    assert segqc("judge", "calibration", "more.parquet", "--out", "v.parquet") == 0
+    stopped = read_table("v.parquet")
+    assert not stopped["accept"].any()
+    was_accepted = kept["accept"].to_numpy()
+    assert (stopped.loc[was_accepted, "reason"] == "promise_suspended").all()
+    assert segqc("status", "calibration", "--log", "sqlite:///log.db") == 0
+    for words in ("HARM since", "miscoverage", "all/A", "false HARM", "by the union bound"):
+        assert words in segqc.out
 
 
 def test_recalibration_refuses_audits_that_are_no_random_sample(

@@ -203,7 +203,7 @@ def test_bad_masks_among_the_accepted_are_harm_and_a_recalibration_is_requested(
         assert (found.status, found.new_audits) == ("alarm", 100)
         standing = found.standings[0]
         assert (standing.state, standing.refer) == ("HARM", True)
-        assert "accepted error: mean loss above 0.1" in standing.reasons[0]
+        assert "accepted error above 0.1, seen at audit" in standing.reasons[0]
         events = log.events()
         assert events["kind"].tolist() == ["state_changed", "recalibration_requested"]
         audited = events["detail"].iloc[0]["evidence"]["accepted error"]
