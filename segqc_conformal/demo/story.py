@@ -9,7 +9,7 @@ import pandas as pd
 
 from segqc_conformal.demo.cohort import STRUCTURES
 from segqc_conformal.demo.ensemble import demo_predictors
-from segqc_conformal.demo.walk import DemoResult
+from segqc_conformal.demo.walk import RAISED_RATE, ROUTINE_RATE, DemoResult
 from segqc_conformal.judged_model import JudgedModel
 from segqc_conformal.reports.calibration_report import write_report
 from segqc_conformal.reports.first_looks import cases_to_look_at
@@ -49,6 +49,7 @@ def sentences(result: DemoResult) -> list[str]:
         f"({first.data['patients_fit']} others did); chosen predictor: {first.quality['name']}.",
         first.structures[WHOLE_CASE].accept.promise,
         _noticed(result),
+        *_under_alarm(result),
         f"Recalibrated with {result.second.certificate.data['patients_calibration']} fresh "
         f"patients, drawn at random after the alarm: version {result.first.id[:12]} gave way to "
         f"{result.second.id[:12]}.",
@@ -76,6 +77,23 @@ def _noticed(result: DemoResult) -> str:
         f"The scanner was replaced after patient {before}; the change was noticed at patient "
         f"{before + delay}, {delay} patients later (alarm in: {streams})."
     )
+
+
+def _under_alarm(result: DemoResult) -> list[str]:
+    if result.patients_until_alarm is None:
+        return []
+    found = result.under_alarm.segments[0]
+    said = {
+        "WATCH": "they did not show the promises to hold, so these stayed suspended",
+        "HARM": f"they showed a promise to be broken ({found.standing.reasons[0]}), so every case "
+        "was referred from then on",
+        "BENIGN": "they showed the promises to hold all the same",
+    }
+    what = said.get(found.standing.state, "their answers are missing")
+    return [
+        "From the alarm on, verdicts said that the promises were suspended, and "
+        f"{RAISED_RATE:.0%} instead of {ROUTINE_RATE:.0%} of cases were audited: {what}."
+    ]
 
 
 def write_demo_report(result: DemoResult, path: str | Path) -> Path:

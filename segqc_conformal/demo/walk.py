@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
 import pandas as pd
 import torch
 
+from segqc_conformal.calibration_folder import CalibrationFolder
 from segqc_conformal.case import Case
-from segqc_conformal.case_log import CaseLog
+from segqc_conformal.case_log import AuditRates, CaseLog
 from segqc_conformal.demo.cohort import STRUCTURES, ScannerAge, cohort
 from segqc_conformal.demo.ensemble import demo_predictors
 from segqc_conformal.errors import InputError
@@ -20,6 +21,7 @@ from segqc_conformal.evaluation import summarise, with_true_dice
 from segqc_conformal.features.extract import extract_features
 from segqc_conformal.features.table import write_table
 from segqc_conformal.gate import CalibratedGate
+from segqc_conformal.monitors.audit_plan import audit_plan
 from segqc_conformal.monitors.monitor_run import MonitorRun
 from segqc_conformal.monitors.monitor_settings import MonitorSettings
 from segqc_conformal.monitors.run import run_monitors
@@ -35,7 +37,7 @@ QUIET = 120  # new patients before the scanner change
 BATCH = 20  # cases between two runs of the monitors
 PATIENCE = 240  # new patients after the change at most, until the alarm
 UNDER_ALARM = 160  # new patients while fresh reference masks are gathered
-ROUTINE_RATE, ALARM_RATE = 0.05, 0.8
+ROUTINE_RATE, RAISED_RATE = 0.05, 0.8  # share of cases audited; raised while an alarm is open
 LAST = 120  # new patients under the new promise
 BY = "segqc demo"
 
@@ -58,6 +60,8 @@ class DemoResult:
         Patients that the watch had seen when the scanner was replaced.
     last_run : MonitorRun
         The run that raised the alarm, or the last one if the change went unnoticed.
+    under_alarm : MonitorRun
+        The last run before recalibration: what audits had shown by then.
     events : DataFrame
         Events of the case log.
     cases : dict of str to Case
@@ -75,6 +79,7 @@ class DemoResult:
     after: pd.DataFrame
     patients_before_change: int
     last_run: MonitorRun
+    under_alarm: MonitorRun
     events: pd.DataFrame
     cases: dict[str, Case]
 
@@ -100,6 +105,7 @@ class _Hospital:
 
     seed: int
     log: CaseLog
+    folder: CalibrationFolder
     progress: Progress
     sampler: DeepEnsemble = field(default_factory=lambda: DeepEnsemble(demo_predictors()))
     next_patient: int = 0
@@ -117,20 +123,23 @@ class _Hospital:
             yield extract_features(batch, None, self.sampler, structures=STRUCTURES, progress=False)
         self.progress(stage, patients, patients)
 
-    def judge(self, gate: CalibratedGate, table: pd.DataFrame, audit_rate: float) -> pd.DataFrame:
+    def judge(self, gate: CalibratedGate, table: pd.DataFrame) -> pd.DataFrame:
         """Judge and log a batch, draw audits from it, and answer them."""
-        verdicts = gate.judge(table)
+        verdicts = replace(gate, standings=self.folder.standings(gate.id)).judge(table)
         self.log.add(verdicts, table, gate_patients=gate.patients)
         now = table["time"].max().to_pydatetime()
-        for case_id in self.log.draw_audits(audit_rate, self.seed, now=now)["case_id"]:
+        plan = audit_plan(AuditRates(ROUTINE_RATE), RAISED_RATE, self.folder.standings)
+        for case_id in self.log.draw_audits(plan, self.seed, now=now)["case_id"]:
             dice = table[table["case_id"] == case_id].set_index("structure")["dice"]
             self.log.add_audit(case_id, dice.to_dict(), now=now)
         return with_true_dice(verdicts, table)
 
     def watch(self, gate: CalibratedGate, verdicts: pd.DataFrame) -> MonitorRun:
+        """Run the monitors, and let verdicts from now on say what they found."""
         now = verdicts["time"].max().to_pydatetime()
-        settings = MonitorSettings(seed=self.seed)
-        return run_monitors(self.log, watched(gate), now, settings)
+        run = run_monitors(self.log, watched(gate), now, MonitorSettings(seed=self.seed))
+        self.folder.publish(gate.id, run.standings)
+        return run
 
 
 def run_demo(folder: str | Path, seed: int = 0, progress: Progress | None = None) -> DemoResult:
@@ -162,33 +171,18 @@ def run_demo(folder: str | Path, seed: int = 0, progress: Progress | None = None
     """
     folder = _empty_folder(Path(folder))
     with _one_thread(), CaseLog(f"sqlite:///{folder / 'log.db'}") as log:
-        hospital = _Hospital(seed, log, progress or (lambda *_: None))
+        calibration = CalibrationFolder(folder / "calibration")
+        hospital = _Hospital(seed, log, calibration, progress or (lambda *_: None))
         first = _calibrated(hospital, folder)
-        before, quiet = _period(
-            hospital, first, "verdicts for new patients", QUIET, "original", ROUTINE_RATE
-        )
-        noticing, alarm = _period(
-            hospital,
-            first,
-            "scanner replaced: verdicts until the alarm",
-            PATIENCE,
-            "replaced",
-            ROUTINE_RATE,
-            until_alarm=True,
-        )
+        before, quiet = _period(hospital, first, "verdicts for new patients", QUIET, "original")
+        stage = "scanner replaced: verdicts until the alarm"
+        noticing, alarm = _period(hospital, first, stage, PATIENCE, "replaced", until_alarm=True)
         last_case = str(log.cases_after()["case_id"].iloc[-1])
-        under_alarm, _ = _period(
-            hospital,
-            first,
-            "fresh reference masks for a random share",
-            UNDER_ALARM,
-            "replaced",
-            ALARM_RATE,
-        )
-        second = _recalibrated(hospital, folder, last_case)
-        after, _ = _period(
-            hospital, second, "verdicts under the new promise", LAST, "replaced", ROUTINE_RATE
-        )
+        stage = "fresh reference masks for a random share"
+        under_alarm, audited = _period(hospital, first, stage, UNDER_ALARM, "replaced")
+        second = _recalibrated(hospital, last_case)
+        stage = "verdicts under the new promise"
+        after, _ = _period(hospital, second, stage, LAST, "replaced")
         during = pd.concat([noticing, under_alarm], ignore_index=True)
         write_table(pd.concat([before, during, after]), folder / "verdicts.parquet")
         return DemoResult(
@@ -199,6 +193,7 @@ def run_demo(folder: str | Path, seed: int = 0, progress: Progress | None = None
             after,
             quiet.segments[0].cases,
             alarm,
+            audited,
             log.events(),
             hospital.cases,
         )
@@ -224,16 +219,16 @@ def _calibrated(hospital: _Hospital, folder: Path) -> CalibratedGate:
     stage = "quality predictor and certificates"
     hospital.progress(stage, 0, 1)
     gate = QualityGate(seed=hospital.seed).calibrate(table)
-    gate.save(folder / "calibration", by=BY, reason="first calibration")
+    hospital.folder.add(gate, by=BY, reason="first calibration")
     hospital.progress(stage, 1, 1)
     return gate
 
 
-def _recalibrated(hospital: _Hospital, folder: Path, last_case: str) -> CalibratedGate:
+def _recalibrated(hospital: _Hospital, last_case: str) -> CalibratedGate:
     stage, log = "new certificates", hospital.log
     hospital.progress(stage, 0, 1)
     gate = recalibrate(
-        folder / "calibration",
+        hospital.folder.path,
         audits_since(log, last_case),
         by=BY,
         reason="alarm after the scanner change",
@@ -248,13 +243,12 @@ def _period(
     stage: str,
     patients: int,
     scanner: ScannerAge,
-    audit_rate: float,
     until_alarm: bool = False,
 ) -> tuple[pd.DataFrame, MonitorRun]:
     """Judge `patients` in batches, the monitors running after each."""
     parts = []
     for table in hospital.batches(stage, patients, scanner):
-        parts.append(hospital.judge(gate, table, audit_rate))
+        parts.append(hospital.judge(gate, table))
         run = hospital.watch(gate, parts[-1])
         if until_alarm and run.status == "alarm":
             hospital.progress(stage, patients, patients)
