@@ -50,10 +50,10 @@ class FixedProfileWatch(ValueWatch):
     ``(R / N + M) / 2 + (N - t) / (2 N)``, which is 1 at the start, never negative, and no smaller
     than the evidence: it reaches 1 / d_bets with a probability of at most d_bets (Ville).
     What it cannot see: any change that keeps the mean p-value within tau of 1/2 at the site. For a
-    shift of normal values by x standard deviations the mean moves by ``Phi(x / sqrt(2)) - 1/2``, so
-    with one stream, one bag and d = 0.05 shifts below about 0.30 (n = 100), 0.14 (n = 500) and 0.07
-    (n = 2,000) are never seen but by chance, and shifts up to twice that may not be, as the bag
-    itself may lie tau off. Changes of spread alone are not seen.
+    shift of normal values by x standard deviations the mean moves by ``Phi(x / sqrt(2)) - 1/2``:
+    with one stream, one bag and d = 0.05, shifts below about 0.31 (n = 100), 0.14 (n = 500) and
+    0.07 (n = 2,000) are not seen, but by chance, with a bag that is central; up to twice that may
+    be missed for ever, as the bag itself may lie tau off. Changes of spread alone are not seen.
     Source: own derivation of the correction; martingales conditional on a fixed calibration set are
     also treated in arXiv:2602.13848. Bets and alarm as in `ExchangeabilityWatch`.
 

@@ -117,7 +117,7 @@ def test_words_promise_a_long_run_average_only() -> None:
         adaptive.update(0.5, "c")
     assert adaptive.promise == (
         "A long-run average over audited cases: after 1000 audits the share of misses, 5.9%, lies "
-        "within 0.0911 of 10%. Nothing for one case, no confidence."
+        "within 0.091 of 10%. Nothing for one case, no confidence."
     )
 
 
