@@ -271,3 +271,19 @@ def test_a_column_that_freezes_at_one_site_is_named_and_one_with_many_ties_is_no
         assert tied.frozen == ()
         tied.update(0.0, case_id=f"c{number}")
     assert tied.frozen == ("value",)
+
+
+def test_a_column_that_freezes_everywhere_at_once_is_named_before_any_site_has_twenty() -> None:
+    rng = np.random.default_rng(10)
+    sites = ["A", "B", "C", "D"] * 50
+    for constant_site in (False, True):
+        values = rng.normal(size=200)
+        if constant_site:
+            values[3::4] = 0.0
+        watch = ExchangeabilityWatch()
+        watch.start(values, edges=[0.0], sites=sites)
+        assert watch.constant == ()
+        for number in range(20):
+            watch.update(0.3, case_id=f"c{number}", site="ABCD"[number % 4])
+        # cases of a site that never varied may make a run of any length
+        assert watch.frozen == (() if constant_site else ("value",))
