@@ -63,9 +63,10 @@ def merged_evidence(watches: Sequence[FixedProfileWatch]) -> MergedEvidence:
     -----
     Guarantee: P(alarm at some merge while all shards together had at most K horizons of cases) <=
     `false_alarm`, as for one shard: no case and no case id in two shards (equal ids have equal
-    tie-breakers), one case per patient over all of them, else as `FixedProfileWatch`. A merge may read shards as of different moments, but must not
-    choose them by cases that came later. This does not bound the shards' own alarms: P(one of them
-    alarms within its horizon) <= d_cal + K d_bets, as the draw of the profile is paid once for all.
+    tie-breakers), one case per patient over all of them, else as `FixedProfileWatch`. A merge may
+    read shards as of different moments, but must not choose them by cases that came later. This
+    does not bound the shards' own alarms: P(one of them alarms within its horizon) <=
+    d_cal + K d_bets, as the draw of the profile is paid once for all.
     Proof: on the event of `FixedProfileWatch`, on which the bets of all shards are fair or worse
     given all that any shard has seen (cases are independent given the profile), the mean of the M
     is a supermartingale from 1, and the sum of the R less the number of all cases t is one from 0.
