@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import fsum
 from numbers import Integral
 from typing import Any
 
@@ -189,6 +190,53 @@ class RiskSequence:
                 return
         self.audits += 1
         self.loss += value
+
+    @classmethod
+    def merged(cls, *sequences: RiskSequence) -> RiskSequence:
+        """Return one sequence of the audits of all `sequences`, as shards counted them.
+
+        Parameters
+        ----------
+        *sequences : RiskSequence
+            Of different audits, with the same settings.
+
+        Raises
+        ------
+        InputError
+            For no sequence, and naming the setting that differs.
+
+        Notes
+        -----
+        Guarantee: that of the class, at all merges together, with d spent once; shards whose own
+        intervals are read as well spend theirs. The interval rests on sum and number alone, so a
+        merged sequence is the one that would have read the audits one by one, and what holds after
+        every audit holds at the merges. The order is that in which merges take audits in, so which
+        audits a merge takes in must not depend on their losses, and each loss has its mean given
+        the earlier ones in that order. Errors add up exactly, other losses to rounding.
+
+        Examples
+        --------
+        >>> one, two = RiskSequence(), RiskSequence()
+        >>> one.update(True, "c1")
+        >>> two.update(False, "c2")
+        >>> RiskSequence.merged(one, two).risk
+        0.5
+        """
+        if not sequences:
+            raise InputError("one sequence at least", "none", "give the shards' sequences")
+        found = cls(sequences[0].false_alarm, sequences[0].side, sequences[0].since_sequence)
+        for name in ("false_alarm", "side", "since_sequence"):
+            values = [getattr(each, name) for each in sequences]
+            if values != [values[0]] * len(values):
+                raise InputError(
+                    f"sequences with the same {name}",
+                    values[:12],
+                    "start the sequences of all shards with the same settings",
+                )
+        found.audits = sum(each.audits for each in sequences)
+        found.loss = fsum(each.loss for each in sequences)
+        found.left_out = sum(each.left_out for each in sequences)
+        return found
 
     @property
     def risk(self) -> float | None:

@@ -77,10 +77,9 @@ class StreamWatch:
         self._bets = JumperMixture(horizon)
         self._runs = {site: EqualRun(unexplained_run(values)) for site, values in bags.items()}
         lengths = [run.unexplained for run in self._runs.values()]
-        # over all sites: as long as where ties are commonest
-        self._run = EqualRun(max((each for each in lengths if each is not None), default=None))
-        if None in lengths:
-            self._run = EqualRun(None)
+        known = [each for each in lengths if each is not None]
+        # over all sites: as long as where ties are commonest, and never where one is constant
+        self._run = EqualRun(max(known) if known and len(known) == len(lengths) else None)
         self._lowest, self._at_minimum = 0.0, True
         self.change_point, self.change_case_id = 1, ""
         self.alarmed_at: int | None = None

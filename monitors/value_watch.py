@@ -279,7 +279,7 @@ class ValueWatch:
             watch._streams = [
                 cls.STREAM.from_state(each, watch.horizon) for each in state["streams"]
             ]
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, InputError) as error:
             raise FileFormatError(
                 f"a state of schema {cls.SCHEMA}",
                 on_one_line(error),

@@ -237,9 +237,9 @@ def test_a_column_that_freezes_at_its_median_is_named_though_no_evidence_grows()
     assert (watch.frozen, watch.constant) == ((), ("z",))
     median = float(frame["y"].median())
     for number in range(400):
-        case = {"x": rng.normal(), "y": median if number >= 100 else rng.normal(), "z": 0.5}
+        case = {"x": rng.normal(), "y": median, "z": 0.5}
         state = watch.update(case, case_id=f"c{number}")
-        assert watch.frozen == (("y",) if number >= 119 else ())
+        assert watch.frozen == (("y",) if number >= 19 else ())
     assert not state.alarm
     watch = ExchangeabilityWatch.from_json(watch.to_json())
     assert (watch.frozen, watch.constant) == (("y",), ("z",))
@@ -271,3 +271,19 @@ def test_a_column_that_freezes_at_one_site_is_named_and_one_with_many_ties_is_no
         assert tied.frozen == ()
         tied.update(0.0, case_id=f"c{number}")
     assert tied.frozen == ("value",)
+
+
+def test_a_column_that_freezes_everywhere_at_once_is_named_before_any_site_has_twenty() -> None:
+    rng = np.random.default_rng(10)
+    sites = ["A", "B", "C", "D"] * 50
+    for constant_site in (False, True):
+        values = rng.normal(size=200)
+        if constant_site:
+            values[3::4] = 0.0
+        watch = ExchangeabilityWatch()
+        watch.start(values, edges=[0.0], sites=sites)
+        assert watch.constant == ()
+        for number in range(20):
+            watch.update(0.3, case_id=f"c{number}", site="ABCD"[number % 4])
+        # cases of a site that never varied may make a run of any length
+        assert watch.frozen == (() if constant_site else ("value",))

@@ -3,6 +3,8 @@ from math import nan, sqrt
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import beta
 
@@ -104,6 +106,73 @@ def test_continues_bit_for_bit_after_a_round_trip() -> None:
         read.update(loss, "c", sequence=number)
     assert read.to_json() == kept.to_json()
     assert json.loads(kept.to_json())["audits"] == 44
+
+
+def counted(losses: list[float], since: int | None = 3) -> RiskSequence:
+    sequence = RiskSequence(since_sequence=since)
+    for number, loss in enumerate(losses):
+        sequence.update(loss, f"c{number}", sequence=number)
+    return sequence
+
+
+@given(st.lists(st.lists(st.booleans(), max_size=9), min_size=1, max_size=5), st.randoms())
+def test_merged_shards_are_one_pass_in_any_order(parts: list[list[bool]], order) -> None:  # type: ignore[no-untyped-def]
+    shards = [counted([float(bad) for bad in part]) for part in parts]
+    order.shuffle(shards)
+    merged = RiskSequence.merged(*shards)
+    nested = shards[0]
+    for shard in shards[1:]:
+        nested = RiskSequence.merged(nested, shard)
+    assert nested.to_json() == merged.to_json()
+    assert merged.audits == sum(max(0, len(part) - 4) for part in parts)
+    assert merged.left_out == sum(min(4, len(part)) for part in parts)
+    assert merged.loss == sum(sum(part[4:]) for part in parts)
+    assert merged.interval == risk_interval(merged.loss, merged.audits, 0.05)
+
+
+def test_graded_losses_of_shards_add_up_in_any_order_bit_for_bit() -> None:
+    losses = np.random.default_rng(7).random((4, 30))
+    shards = [counted(part.tolist(), None) for part in losses]
+    whole = counted(losses.ravel().tolist(), None)
+    merged = RiskSequence.merged(*shards)
+    assert merged.loss == RiskSequence.merged(*shards[::-1]).loss
+    assert merged.loss == pytest.approx(whole.loss, rel=1e-14)
+
+
+def test_a_merge_forgets_nothing_and_changes_no_shard() -> None:
+    one, two = counted([1.0] * 10, None), counted([0.0] * 30, None)
+    before = one.to_json()
+    merged = RiskSequence.merged(one, two)
+    merged.update(True, "c")
+    assert (merged.audits, merged.loss, one.to_json()) == (41, 11.0, before)
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("false_alarm", RiskSequence(0.04, "upper", 3)),
+        ("side", RiskSequence(0.05, "lower", 3)),
+        ("since_sequence", RiskSequence(0.05, "upper")),
+    ],
+)
+def test_shards_with_other_settings_do_not_merge(name: str, other: RiskSequence) -> None:
+    with pytest.raises(InputError, match=f"expected sequences with the same {name};"):
+        RiskSequence.merged(RiskSequence(0.05, "upper", 3), other)
+    with pytest.raises(InputError, match="one sequence at least"):
+        RiskSequence.merged()
+
+
+def test_the_bound_holds_at_every_merge_of_shards_with_different_risks() -> None:
+    # three shards, risks around an average of 0.11, merged in lots of unlike sizes
+    rng, bound, lots = np.random.default_rng(8), 0.10, 40
+    sizes, risks = np.array([1, 3, 2]), np.array([0.02, 0.15, 0.095])
+    assert sizes @ risks / sizes.sum() > bound
+    bad = rng.binomial(np.tile(sizes, (RUNS, lots, 1)), risks).sum(axis=2).cumsum(axis=1)
+    audits = sizes.sum() * np.arange(1, lots + 1)
+    sums = np.minimum(np.arange(bad.max() + 1), audits[:, None])
+    ends = upper_risk(sums, audits[:, None], DELTA)
+    closed = ends[np.arange(lots), bad] <= bound
+    assert closed.any(axis=1).mean() <= DELTA + SLACK
 
 
 @pytest.mark.parametrize("loss", [nan, 1.2, -0.1, None, "bad"])
