@@ -3,7 +3,7 @@ from math import inf, nan
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segqc_conformal.errors import FileFormatError, InputError
@@ -29,6 +29,7 @@ def worst(adaptive: AdaptiveMiscoverage, wants: list[bool]) -> None:
         assert off <= adaptive.bound
 
 
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.booleans(), min_size=1, max_size=300),
     st.sampled_from([0.01, 0.1, 0.5, 0.9]),

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segqc_conformal.errors import InputError
@@ -16,6 +16,7 @@ def test_closed_form_of_both_estimates() -> None:
     assert (found.calibration_cases, found.cases, found.spread) == (2, 2, None)
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.floats(-0.3, 0.3))
 def test_a_constant_bias_cancels(bias: float) -> None:
     old, dice, new = np.array([0.5, 0.7]), [0.4, 0.7], np.array([0.45, 0.6, 0.5])

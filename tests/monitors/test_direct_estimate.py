@@ -2,7 +2,7 @@ from math import inf, nan, sqrt
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segqc_conformal.errors import InputError
@@ -12,6 +12,7 @@ dice = st.floats(0.0, 1.0)
 scale = st.floats(0.01, 3.0)
 
 
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.tuples(dice, scale, dice), min_size=1, max_size=8),
     st.lists(st.tuples(dice, scale), min_size=1, max_size=8),

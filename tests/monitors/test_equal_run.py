@@ -3,12 +3,13 @@ from fractions import Fraction
 from math import inf
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segqc_conformal.monitors.equal_run import EqualRun, unexplained_run
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.integers(1, 400), st.integers(1, 400))
 def test_the_length_is_the_first_that_ties_do_not_explain(tied: int, others: int) -> None:
     values = [0.5] * tied + [float(number) for number in range(1, others + 1)]
@@ -27,6 +28,7 @@ def test_a_constant_or_empty_bag_makes_no_run_too_long(values: list[float]) -> N
     assert (run.length, run.frozen) == (1000, False)
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.sampled_from([0.1, 0.2, -inf]), max_size=30))
 def test_a_run_counts_equal_values_at_the_end_and_goes_on_from_json(values: list[float]) -> None:
     run = EqualRun(3)

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segqc_conformal.errors import InputError
@@ -25,6 +25,7 @@ def test_a_bag_of_one_bin_has_nothing_above() -> None:
     assert (bag.above(0), bag.equal(0)) == (0, 3)
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.lists(st.integers(0, 6), max_size=20), min_size=1, max_size=5), st.randoms())
 def test_merged_bags_are_the_bag_of_one_pass_in_any_order(parts: list[list[int]], order) -> None:  # type: ignore[no-untyped-def]
     def bag(places: list[int]) -> FenwickCounts:

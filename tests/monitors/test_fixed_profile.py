@@ -4,7 +4,7 @@ from math import log, sqrt
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segqc_conformal.errors import FileFormatError, InputError
@@ -78,6 +78,7 @@ def test_mean_p_value_is_the_average_over_ranks_that_the_proof_uses() -> None:
     assert mean == pytest.approx((np.dot(counts, middle) + 0.5) / 11, abs=1e-12)
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.floats(-200.0, 200.0))
 def test_a_uniform_variable_has_the_proxy_of_a_twelfth(x: float) -> None:
     half = x / 2

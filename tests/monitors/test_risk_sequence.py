@@ -3,7 +3,7 @@ from math import nan, sqrt
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import beta
@@ -115,6 +115,7 @@ def counted(losses: list[float], since: int | None = 3) -> RiskSequence:
     return sequence
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.lists(st.booleans(), max_size=9), min_size=1, max_size=5), st.randoms())
 def test_merged_shards_are_one_pass_in_any_order(parts: list[list[bool]], order) -> None:  # type: ignore[no-untyped-def]
     shards = [counted([float(bad) for bad in part]) for part in parts]

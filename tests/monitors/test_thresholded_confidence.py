@@ -2,13 +2,14 @@ from math import inf, nan
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segqc_conformal.errors import InputError
 from segqc_conformal.monitors import thresholded_confidence
 
 
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.floats(-5, 5), min_size=1, max_size=20, unique=True),
     st.lists(st.floats(-6, 6), min_size=1, max_size=20),
@@ -28,6 +29,7 @@ def test_share_is_that_of_new_scores_below_the_threshold_of_the_paper(
     assert found.share_bad == pytest.approx(np.mean([each < threshold for each in new]))
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 4), st.floats(0, 1)), min_size=1, max_size=30))
 def test_on_calibration_itself_exact_also_with_ties(pairs: list[tuple[int, float]]) -> None:
     score, dice = np.array(pairs).T
