@@ -9,6 +9,7 @@ from segqc_conformal.monitors.difference_of_confidences import difference_of_con
 from segqc_conformal.monitors.direct_estimate import direct_estimate
 from segqc_conformal.monitors.exchangeability import ExchangeabilityWatch
 from segqc_conformal.monitors.fixed_profile import FixedProfileWatch
+from segqc_conformal.monitors.gate_estimates import gate_estimates
 from segqc_conformal.monitors.harm_state import HarmState, StratumState
 from segqc_conformal.monitors.inverse_probability import InverseProbabilityWatch
 from segqc_conformal.monitors.label_budget import LabelBudget, label_budget
@@ -50,6 +51,7 @@ __all__ = [
     "coverage_bound",
     "difference_of_confidences",
     "direct_estimate",
+    "gate_estimates",
     "label_budget",
     "merged_evidence",
     "run_monitors",

@@ -11,6 +11,7 @@ import pandas as pd
 
 from segqc_conformal.adapters.evidently_report import DriftSnapshot, drift_snapshot
 from segqc_conformal.gate import CalibratedGate
+from segqc_conformal.monitors.gate_estimates import gate_estimates
 from segqc_conformal.reports.drift_changes import per_site, what_changed
 from segqc_conformal.reports.drift_columns import one_row_per_case
 from segqc_conformal.reports.drift_sections import (
@@ -20,6 +21,7 @@ from segqc_conformal.reports.drift_sections import (
     meaning,
     streams,
 )
+from segqc_conformal.reports.monitor_sections import audits, estimates, segments
 from segqc_conformal.reports.page import Section, paragraph, table, write_page
 
 __all__ = ["StreamEvidence", "write_drift_report"]
@@ -43,6 +45,7 @@ def write_drift_report(
     states: Sequence[StreamEvidence] | None = None,
     events: pd.DataFrame | None = None,
     now: datetime | None = None,
+    audited: pd.DataFrame | None = None,
 ) -> Path:
     """Write the drift report of a gate as one self-contained HTML page.
 
@@ -51,7 +54,7 @@ def write_drift_report(
     path : str or Path
         The file, replaced at once.
     gate : CalibratedGate
-        Its calibration cases are what recent cases are compared with.
+        Its calibration cases are what recent cases are compared with; its standings are told.
     current : DataFrame
         Recent cases: ``case_id`` (or ``case``), ``structure``, ``accept_score``, and where known
         ``site``, ``predicted_dice`` and ``feature_`` columns.
@@ -61,6 +64,8 @@ def write_drift_report(
         Of the log, oldest first; columns are shown as they are.
     now : datetime, optional
         Printed at the foot; None: the time of the call.
+    audited : DataFrame, optional
+        What audits said, as `audits_table` returns it.
 
     Returns
     -------
@@ -88,8 +93,11 @@ def write_drift_report(
         threshold=P_THRESHOLD,
     )
     sections = [
+        segments(gate.standings),
         in_short(states, len(recent)),
+        audits(pd.DataFrame() if audited is None else audited),
         what_changed(gate, then, recent, current),
+        estimates(gate_estimates(gate, current)),
         streams(states),
         per_site(gate, current),
         meaning(),

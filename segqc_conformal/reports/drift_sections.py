@@ -14,6 +14,7 @@ from segqc_conformal.reports.page import Section, notice, number, paragraph, tab
 __all__ = ["StreamEvidence", "happened", "in_short", "meaning", "streams"]
 
 EVENTS_SHOWN = 50
+VERSION_LENGTH = 64  # a version's name, of which the first digits are shown
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def in_short(states: Sequence[StreamEvidence], cases: int) -> Section:
             f"{number(closest.alarm_level, 1)}.",
             "good",
         )
-    return Section("In short", text + paragraph(f"{cases} recent cases are shown."))
+    return Section("Did the cases change?", text + paragraph(f"{cases} recent cases are shown."))
 
 
 def streams(states: Sequence[StreamEvidence]) -> Section:
@@ -136,5 +137,14 @@ def happened(events: pd.DataFrame | None) -> Section:
 
 def _told(value: object) -> object:
     if isinstance(value, Mapping):
-        return ", ".join(f"{key}: {detail}" for key, detail in value.items())
+        return ", ".join(f"{key}: {_short(value[key])}" for key in value if key != "evidence")
     return f"{value:%Y-%m-%d %H:%M}" if isinstance(value, pd.Timestamp) else value
+
+
+def _short(detail: object) -> str:
+    if isinstance(detail, list):
+        return "; ".join(str(each) for each in detail)
+    if isinstance(detail, Mapping):
+        return "; ".join(f"{key}: {each}" for key, each in detail.items())
+    text = str(detail)
+    return text[:12] if len(text) == VERSION_LENGTH else text

@@ -10,6 +10,7 @@ from pathlib import Path
 from segqc_conformal.case_log import CaseLog
 from segqc_conformal.gate import CalibratedGate
 from segqc_conformal.monitors.exchangeability import ExchangeabilityWatch
+from segqc_conformal.monitors.monitor_table import audits_table
 from segqc_conformal.monitors.run import saved_monitor
 from segqc_conformal.monitors.segments import watched
 from segqc_conformal.monitors.start_values import shares
@@ -48,7 +49,11 @@ def write_logged_drift(
     cases = log.cases_after(calibration=gate.id)[["case_id", "site", "time"]]
     current = rows.merge(cases, on="case_id", how="left")
     monitor = saved_monitor(log, watched(gate))
-    return write_drift_report(path, gate, current, _evidence(monitor), log.events(), now)
+    told, audited = gate, None
+    if monitor is not None:
+        told, audited = replace(gate, standings=monitor.standings), audits_table(monitor)
+    evidence, events = _evidence(monitor), log.events()
+    return write_drift_report(path, told, current, evidence, events, now, audited)
 
 
 def _evidence(monitor: VersionMonitor | None) -> list[StreamEvidence]:
