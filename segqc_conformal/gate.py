@@ -24,9 +24,9 @@ from segqc_conformal.features.table import (
     row_faults,
 )
 from segqc_conformal.quality.predictor import FittedQuality
-from segqc_conformal.scoring import score_rows
+from segqc_conformal.scoring import predicted_by_interval, score_rows
 from segqc_conformal.verdict_table import VERDICT_COLUMNS
-from segqc_conformal.whole_case import is_single, rows_together, with_smallest_features
+from segqc_conformal.whole_case import is_single, rows_together, with_extreme_features
 
 __all__ = ["CalibratedGate", "profile_bytes"]
 
@@ -113,7 +113,7 @@ class CalibratedGate:
             self._settings["subsets"],
         )
         if self.models:
-            scored = with_smallest_features(scored, self._together)
+            scored = with_extreme_features(scored, self._together)
         refused = table[faults != ""].drop_duplicates(["case_id", "structure"])
         verdicts = [self._judge_structure(rows) for _, rows in scored.groupby("structure")]
         verdicts.append(self._refused(refused, faults[refused.index]))
@@ -162,6 +162,7 @@ class CalibratedGate:
         if isinstance(certificate.interval, CrossConformalCertificate):
             interval = replace(certificate.interval, models=tuple(self.models[name]))
             certificate = replace(certificate, interval=interval)
+            rows = predicted_by_interval(rows, interval, self._settings["dice_threshold"])
         judged = decided(rows, certificate, self._settings["groups"])
         if name not in self._probabilities:
             return judged.assign(p_above_low=0.0, p_above_high=1.0)

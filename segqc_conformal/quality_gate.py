@@ -27,7 +27,7 @@ from segqc_conformal.gate import CalibratedGate
 from segqc_conformal.patients import split_patients
 from segqc_conformal.quality.predictor import FittedQuality, fit_quality
 from segqc_conformal.scoring import empty_prediction, score_rows, with_scores
-from segqc_conformal.whole_case import rows_together
+from segqc_conformal.whole_case import WHOLE_CASE, rows_together
 
 __all__ = ["QualityGate"]
 
@@ -280,6 +280,12 @@ def _check_subsets(subsets: Mapping[str, Sequence[str]]) -> None:
 
 def _check_members(subsets: Mapping[str, Sequence[str]], structures: tuple[str, ...]) -> None:
     for name, members in subsets.items():
+        if name in (*structures, WHOLE_CASE):
+            raise InputError(
+                "a name for the subset that means nothing else",
+                f"{name}, which is {'all structures' if name == WHOLE_CASE else 'a structure'}",
+                "call the subset otherwise",
+            )
         unknown = sorted(set(members) - set(structures))
         if unknown:
             raise InputError(
