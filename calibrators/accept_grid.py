@@ -109,9 +109,7 @@ def _bad_flags(tuning_bad: ArrayLike, scores: NDArray[np.float64]) -> NDArray[np
     return flags > 0.0
 
 
-def _thresholds(
-    scores: NDArray[np.float64], strictest: float, size: int
-) -> NDArray[np.float64]:
+def _thresholds(scores: NDArray[np.float64], strictest: float, size: int) -> NDArray[np.float64]:
     shares = np.linspace(strictest, LOOSEST_SHARE, size)
     thresholds = np.quantile(scores, 1.0 - shares, method="higher")
     return np.asarray(np.unique(thresholds[np.isfinite(thresholds)])[::-1])

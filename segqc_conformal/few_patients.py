@@ -58,9 +58,7 @@ def cross_conformal(
     for name, part in rows.groupby("structure", sort=False):
         features = several if name in together else single
         model = _model(features, tuning["case_id"].nunique(), seed)
-        found[str(name)] = settings.calibrate(
-            model, part[[*features, "structure"]], part["dice"]
-        )
+        found[str(name)] = settings.calibrate(model, part[[*features, "structure"]], part["dice"])
     return found
 
 

@@ -15,14 +15,11 @@ import pandas as pd
 
 from segqc_conformal.calibrators.cross_certificate import CrossConformalCertificate
 from segqc_conformal.calibrators.venn_abers import VennAbersCertificate, VennAbersProbability
-from segqc_conformal.case_groups import group_faults, group_text
+from segqc_conformal.case_groups import group_text
 from segqc_conformal.certificate import GateCertificate
 from segqc_conformal.decision import decided
-from segqc_conformal.features.table import (
-    IDENTITY_COLUMNS,
-    check_feature_table,
-    row_faults,
-)
+from segqc_conformal.features.table import check_feature_table
+from segqc_conformal.judging_faults import judging_faults
 from segqc_conformal.quality.predictor import FittedQuality
 from segqc_conformal.scoring import predicted_by_interval, score_rows
 from segqc_conformal.verdict_table import VERDICT_COLUMNS
@@ -103,7 +100,7 @@ class CalibratedGate:
         groups = self._settings["groups"]
         if groups in table:
             table[groups] = group_text(table, groups)
-        faults = self._faults(table)
+        faults = judging_faults(table, self.certificate, self.quality.features, self.structures)
         usable = table[faults == ""]
         scored = score_rows(
             usable,
@@ -125,36 +122,6 @@ class CalibratedGate:
         out = pd.concat(judged or verdicts, ignore_index=True)
         out = out.assign(calibration=self.id)[list(VERDICT_COLUMNS)]
         return self._in_order(out, table)
-
-    def _faults(self, table: pd.DataFrame) -> pd.Series:
-        present = [name for name in self.quality.features if name in table]
-        faults = row_faults(table, present)
-        missing = [name for name in self.quality.features if name not in table]
-        if missing:
-            faults[faults == ""] = (
-                f"expected the features {missing[:5]}; received a table without them; remedy: "
-                "extract with the settings of the calibration"
-            )
-        for column in IDENTITY_COLUMNS:
-            wanted = self.certificate.identity[column]
-            other = (table[column] != wanted) & (faults == "")
-            faults[other] = table.loc[other, column].map(
-                lambda got, column=column, wanted=wanted: (
-                    f"expected {column} {wanted}; received {got}; remedy: judge with a gate "
-                    f"calibrated for this {column}"
-                )
-            )
-        groups = self._settings["groups"]
-        if groups is not None and groups not in table:
-            faults[faults == ""] = (
-                f"expected the column {groups}, by which this gate is calibrated; received a table "
-                "without it; remedy: add the column"
-            )
-        elif groups is not None:
-            faults = faults.where(faults != "", group_faults(table, groups))
-        unknown = ~table["structure"].isin(self.structures) & (faults == "")
-        faults[unknown] = "unknown_group: structure was not calibrated"
-        return faults
 
     def _judge_structure(self, rows: pd.DataFrame) -> pd.DataFrame:
         name = rows["structure"].iloc[0]

@@ -149,9 +149,7 @@ def worst_dice(rows: pd.DataFrame) -> pd.Series:
     return by_case.min().where(by_case.count() == by_case.size())
 
 
-def worst_dice_together(
-    rows: pd.DataFrame, together: Mapping[str, Sequence[str]]
-) -> pd.DataFrame:
+def worst_dice_together(rows: pd.DataFrame, together: Mapping[str, Sequence[str]]) -> pd.DataFrame:
     """Return the Dice of what is judged together: subsets and whole cases, one row each.
 
     Parameters

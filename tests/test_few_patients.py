@@ -29,9 +29,7 @@ def test_few_patients_get_cross_conformal_intervals_and_refer_every_case(
         assert entry.accept.promise.endswith("at least 22 calibration patients are needed.")
 
 
-def test_the_predicted_dice_lies_inside_its_interval(
-    small: CalibratedGate, cohort: Cohort
-) -> None:
+def test_the_predicted_dice_lies_inside_its_interval(small: CalibratedGate, cohort: Cohort) -> None:
     verdicts = small.judge(cohort(300, 5000))
     assert verdicts["predicted_dice"].between(verdicts["dice_low"], verdicts["dice_high"]).all()
     above = verdicts["predicted_dice"] > 0.8
@@ -110,3 +108,11 @@ def test_below_twenty_patients_every_interval_is_the_whole(cohort: Cohort) -> No
     verdicts = QualityGate().calibrate(cohort(19)).judge(cohort(5, 5000))
     assert (verdicts["dice_low"] == 0.0).all()
     assert (verdicts["dice_high"] == 1.0).all()
+
+
+def test_by_group_from_few_patients_every_case_is_referred_because_none_is_left_to_calibrate(
+    cohort: Cohort,
+) -> None:
+    verdicts = QualityGate(groups="site").calibrate(cohort(30)).judge(cohort(5, 5000))
+    assert set(verdicts["reason"]) == {"cannot_certify"}
+    assert verdicts["message"].str.startswith("No patient of any group calibrated").all()

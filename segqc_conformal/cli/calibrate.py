@@ -121,7 +121,9 @@ def calibrate(
             )
     if explore:
         print_outcomes(explored)
-        page, numbers = write_exploration(report or out.parent / f"{out.name}-explore.html", explored)
+        page, numbers = write_exploration(
+            report or out.parent / f"{out.name}-explore.html", explored
+        )
         print(f"other Dice thresholds, widths and plots: {page}; the numbers: {numbers}")
         return
     gate.save(out, by=by or "unknown")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 from segqc_conformal.exploration import Exploration
 from segqc_conformal.gate import CalibratedGate
@@ -15,7 +18,7 @@ from segqc_conformal.planning_words import chance_in_words, patients_in_words, p
 from segqc_conformal.quality_gate import SMALLEST_SPLIT
 from segqc_conformal.reports.promise_rows import promise_rows
 
-__all__ = ["print_certificates", "print_data", "print_frame", "print_outcomes"]
+__all__ = ["print_certificates", "print_data", "print_frame", "print_outcomes", "print_sentences"]
 
 SHORT = 11  # letters of a cell that stays on one line
 WIDEST_WORD = 24  # letters; a longer one goes on in the next line where the window is narrow
@@ -64,12 +67,17 @@ def print_certificates(gate: CalibratedGate) -> None:
         for row in promise_rows(gate, name)
     ]
     print_frame(pd.DataFrame(rows), "Certificates")
-    console = Console()
     for name, entry in gate.certificate.structures.items():
-        console.print(f"{name}: {entry.interval.promise}", highlight=False)
-        console.print(f"{name}: {entry.accept.promise}", highlight=False)
-        if entry.warning:
-            console.print(f"{name}: {entry.warning}", highlight=False)
+        print_sentences(name, [entry.interval.promise, entry.accept.promise, entry.warning])
+    Console().print(f"\n{gate.certificate.spent}\n", highlight=False)
+
+
+def print_sentences(name: str, sentences: Sequence[str]) -> None:
+    """Print a name and, below and indented, what is said about it; empty sentences are left out."""
+    console = Console()
+    console.print(f"\n{name}", highlight=False, markup=False)
+    for sentence in filter(None, sentences):
+        console.print(Padding(Text(sentence), (0, 0, 0, 2)))
 
 
 def print_outcomes(found: Exploration) -> None:

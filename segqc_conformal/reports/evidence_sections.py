@@ -81,7 +81,9 @@ def coverage(gate: CalibratedGate, cases: ShownCases) -> Section:
             "in 95 of 100 evaluations of this size (beta-binomial).",
             "note",
         )
-    return Section("Coverage and width", aim + body + _site_table(sites, settings["groups"] == "site"))
+    return Section(
+        "Coverage and width", aim + body + _site_table(sites, settings["groups"] == "site")
+    )
 
 
 def _by_chance(certificate: IntervalCertificate | CrossConformalCertificate, cases: int) -> str:

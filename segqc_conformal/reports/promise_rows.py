@@ -59,6 +59,11 @@ class PromiseRow:
         return f"{self.group} ({', '.join(self.members or ())})" if together else self.group
 
     @property
+    def certified(self) -> bool:
+        """Whether some cases of the group can be accepted."""
+        return self.accept is not None and self.accept.certified
+
+    @property
     def quantile_in_words(self) -> str:
         """Half the width of the interval in units of the scale, or what stands in its place."""
         interval = self.entry.interval
@@ -93,6 +98,8 @@ class PromiseRow:
             return "certified"
         if self.accept.test != "binomial":
             return "unknown"
+        if self.accept.grid_is_empty:
+            return f"more than {self.patients}"
         needed = self.accept.patients_needed
         return "no number does" if needed is None else f"about {needed}"
 

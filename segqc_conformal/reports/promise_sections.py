@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from html import escape
+from itertools import zip_longest
 
 import pandas as pd
 
+from segqc_conformal.calibrators.accept_certificate import AcceptCertificate
+from segqc_conformal.calibrators.accept_groups import GroupedAcceptCertificate
 from segqc_conformal.gate import CalibratedGate
 from segqc_conformal.reports.page import Section, notice, number, paragraph, percent, table
 from segqc_conformal.reports.promise_rows import PromiseRow, promise_rows
@@ -31,10 +34,9 @@ def promises(gate: CalibratedGate) -> Section:
     parts = []
     for name in structures_in_order(gate):
         entry = gate.certificate.structures[name]
-        certified = entry.accept.certified
         parts.append(
             f"<h3>{escape(display_name(name))}</h3>{paragraph(entry.interval.promise)}"
-            f"{notice(entry.accept.promise, 'good' if certified else 'caution')}"
+            f"{_accept_notices(entry.accept)}"
         )
     together = (
         "The accept promises hold all at once."
@@ -47,6 +49,13 @@ def promises(gate: CalibratedGate) -> Section:
         "note",
     )
     return Section("What is promised", "".join(parts) + whole)
+
+
+def _accept_notices(accept: AcceptCertificate | GroupedAcceptCertificate) -> str:
+    """Return a box for each line of the promise; those of certificates come first, in order."""
+    kinds = ["good" if one.certified else "caution" for one in accept.by_group.values()]
+    lines = zip_longest(accept.promise.splitlines(), kinds, fillvalue="")
+    return "".join(notice(line, kind) if kind else paragraph(line) for line, kind in lines)
 
 
 def limits(gate: CalibratedGate) -> Section:

@@ -260,7 +260,7 @@ def test_promises_say_what_is_proven() -> None:
     assert "exchangeable with the 40 labelled patients" in minmax
     assert "at least 90%" in minmax
     assert "cross-conformal, minmax form)" in minmax
-    assert "drawn independently, like the 40 calibration patients" in folds
+    assert "drawn independently, like the 40 labelled patients" in folds
     assert "plus form run at 95%, because it is proven to twice the misses" in plus
     for text in (minmax, folds, plus):
         assert "nothing is promised with confidence in this one calibration" in text

@@ -179,7 +179,8 @@ def test_explore_writes_the_page_that_is_asked_for_and_is_not_signed(
     write_table(cohort(60), "features.parquet")
     words = ("calibrate", "features.parquet", "--out", "cal", "--explore")
     assert segqc(*words, "--report", "risk.html") == 0
-    assert Path("risk.html").exists() and Path("risk.json").exists()
+    assert Path("risk.html").exists()
+    assert Path("risk.json").exists()
     assert not Path("cal-explore.html").exists()
     assert segqc(*words, "--by", "ann") == 1
     assert "expected --explore without --by; received --by ann; remedy: leave" in segqc.err

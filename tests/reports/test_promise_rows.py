@@ -20,9 +20,7 @@ def by_scanner(cohort: Cohort, cheap: dict[str, Any], small: int) -> CalibratedG
     number = table["patient_id"].astype(int)
     place = np.minimum(number // small, 2)
     scanner = np.where(place < 2, np.array(["C", "D", ""])[place], table["site"])
-    return QualityGate(groups="scanner").calibrate(
-        table.assign(scanner=scanner), candidates=cheap
-    )
+    return QualityGate(groups="scanner").calibrate(table.assign(scanner=scanner), candidates=cheap)
 
 
 @pytest.fixture(scope="module")
@@ -75,9 +73,7 @@ def test_without_calibration_patients_the_groups_of_the_fit_patients_have_rows(
     assert promise.endswith("every case is referred.")
 
 
-def test_all_patients_are_one_row_without_groups(
-    cohort: Cohort, cheap: dict[str, Any]
-) -> None:
+def test_all_patients_are_one_row_without_groups(cohort: Cohort, cheap: dict[str, Any]) -> None:
     gate = QualityGate().calibrate(cohort(100), candidates=cheap)
     (row,) = promise_rows(gate, "anterior")
     assert (row.group, row.members, row.patients) == ("all", None, 50)
