@@ -16,6 +16,7 @@ __all__ = ["accept_grid", "start_chances"]
 STRICTEST_FACTOR = 1.1  # below, hardly any calibration could certify even without a bad patient
 CAPPED_SHARE, CAPPED_FACTOR = 0.6, 1.3  # in small calibrations factor 2.0 would ask for nearly all
 NEARLY = 0.8
+LOOSEST_SHARE = 0.98  # of cases, which the last threshold accepts
 
 
 def accept_grid(
@@ -27,7 +28,6 @@ def accept_grid(
     tuning_bad: ArrayLike | None = None,
     start_factor: float = 2.0,
     size: int = 50,
-    loosest_share: float = 0.98,
 ) -> NDArray[np.float64]:
     """Choose the grid and start of the accept sequence from scores of other patients.
 
@@ -50,8 +50,6 @@ def accept_grid(
         all, or what a factor of 1.3 gives if that is more.
     size : int
         Number of thresholds before repeated ones are dropped.
-    loosest_share : float
-        Share of cases that the last threshold accepts.
 
     Returns
     -------
@@ -82,27 +80,27 @@ def accept_grid(
     if scores.size == 0 or calibration_patients == 0:
         return np.empty(0)
     fewest = math.log(delta_of(confidence)) / math.log(1.0 - tolerated_error) / calibration_patients
-    start = min(start_factor * fewest, max(CAPPED_SHARE, CAPPED_FACTOR * fewest), loosest_share)
+    start = min(start_factor * fewest, max(CAPPED_SHARE, CAPPED_FACTOR * fewest), LOOSEST_SHARE)
     if bad is not None:
         strictest = min(STRICTEST_FACTOR * fewest, start)
-        tried = _thresholds(scores, strictest, loosest_share, size)
+        tried = _thresholds(scores, strictest, size)
         shares = (scores[:, None] >= tried).mean(axis=0)
         chances = start_chances(
             scores, bad, tried, calibration_patients, tolerated_error, confidence
         )
-        start = _nearest_good_start(start, shares, chances, loosest_share)
-    return _thresholds(scores, start, loosest_share, size)
+        start = _nearest_good_start(start, shares, chances)
+    return _thresholds(scores, start, size)
 
 
 def _nearest_good_start(
-    start: float, shares: NDArray[np.float64], chances: NDArray[np.float64], loosest: float
+    start: float, shares: NDArray[np.float64], chances: NDArray[np.float64]
 ) -> float:
     # few fit patients tell chances apart only where these differ much: stay near where the factor
     # puts the start, which was found to work without labels
     if not chances.size or chances.max() == 0.0:
         return start
     good = shares[chances >= NEARLY * chances.max()]
-    return min(float(good[np.abs(good - start).argmin()]), loosest)
+    return min(float(good[np.abs(good - start).argmin()]), LOOSEST_SHARE)
 
 
 def _bad_flags(tuning_bad: ArrayLike, scores: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -111,10 +109,8 @@ def _bad_flags(tuning_bad: ArrayLike, scores: NDArray[np.float64]) -> NDArray[np
     return flags > 0.0
 
 
-def _thresholds(
-    scores: NDArray[np.float64], strictest: float, loosest: float, size: int
-) -> NDArray[np.float64]:
-    shares = np.linspace(strictest, loosest, size)
+def _thresholds(scores: NDArray[np.float64], strictest: float, size: int) -> NDArray[np.float64]:
+    shares = np.linspace(strictest, LOOSEST_SHARE, size)
     thresholds = np.quantile(scores, 1.0 - shares, method="higher")
     return np.asarray(np.unique(thresholds[np.isfinite(thresholds)])[::-1])
 

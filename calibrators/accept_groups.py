@@ -110,6 +110,8 @@ class GroupedAcceptCertificate:
     @property
     def promise(self) -> str:
         """What holds for each group, one line each."""
+        if not self.patients:
+            return "No patient of any group calibrated an accept threshold: every case is referred."
         lines = [certificate.promise for certificate in self.own.values()]
         if self.other is not None:
             lines.append(self.other.promise)

@@ -30,9 +30,12 @@ def accept_promise(certificate: AcceptCertificate) -> str:
     """
     patients = certificate.patients
     if certificate.threshold is None:
+        why = f" from {patients} calibration patients"
+        if not patients:
+            why = ": no patient is left to calibrate an accept threshold"
         return (
-            f"Cannot certify that {_claim(certificate)} from {patients} calibration patients, so "
-            f"every case is referred; {_outlook(certificate)}."
+            f"Cannot certify that {_claim(certificate)}{why}, so every case is referred; "
+            f"{_outlook(certificate)}."
         )
     others = certificate.family_size - 1
     groups = "1 other group" if others == 1 else f"{others} other groups"

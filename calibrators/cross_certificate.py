@@ -137,8 +137,7 @@ class CrossConformalCertificate:
         if self._rank is None:
             nowhere = np.zeros(len(table))
             return bounded_ends(nowhere, nowhere, np.inf, 1.0, self.support)
-        by_fold = [predicted_by(model, table, self.measure) for model in self.models]
-        predicted = np.column_stack(by_fold)
+        predicted = self._by_fold(table)
         errors = np.asarray(self.nonconformity)
         if self.method == "minmax":
             quantile = float(np.sort(errors)[self._rank - 1])
@@ -148,6 +147,31 @@ class CrossConformalCertificate:
         low, high = bounded_ends(each, each, errors, 1.0, self.support)
         outwards = self.patients - self._rank
         return _nth(low, outwards), _nth(high, self._rank - 1)
+
+    def predicted(self, features: Any) -> NDArray[np.float64]:
+        """Return the central prediction of new cases: the median of the models of the folds.
+
+        Parameters
+        ----------
+        features : DataFrame or array_like, shape (cases, features)
+            As in the calibration.
+
+        Returns
+        -------
+        ndarray of float64, shape (cases,)
+            Inside the interval of the case and the support; NaN where nothing was fitted.
+
+        Notes
+        -----
+        Guarantee: none by itself; `interval` has one.
+        """
+        table = feature_rows(features)
+        if self._rank is None:
+            return np.full(len(table), np.nan)
+        return np.clip(np.median(self._by_fold(table), axis=1), *self.support)
+
+    def _by_fold(self, table: Any) -> NDArray[np.float64]:
+        return np.column_stack([predicted_by(model, table, self.measure) for model in self.models])
 
     @property
     def promise(self) -> str:
@@ -161,7 +185,7 @@ class CrossConformalCertificate:
         alike = self.per_fold == 1
         drawn = "exchangeable with" if alike else "drawn independently, like"
         return (
-            f"For a new patient {drawn} the {self.patients} calibration patients the "
+            f"For a new patient {drawn} the {self.patients} labelled patients the "
             f"{claim_in_words('two-sided', self.measure)} with probability at least {share}, "
             "averaged over calibrations and over accepted and referred cases alike. The same "
             f"patients fitted the models and calibrated them (cross-conformal, {self._form}), so "

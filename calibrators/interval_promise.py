@@ -102,6 +102,8 @@ def _too_few(certificate: IntervalCertificate) -> str:
 
 
 def _grouped(certificate: IntervalCertificate, groups: GroupQuantiles) -> str:
+    if not groups.patients:
+        return _too_few(certificate)
     sentences = [_own_groups(certificate, groups)] if groups.quantiles else []
     if groups.other_quantiles:
         sentences.append(

@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from segqc_conformal.calibrators.checks import percent
 from segqc_conformal.errors import InputError
 from segqc_conformal.monitors.audit_watch import AuditWatch
 from segqc_conformal.monitors.checked_audit import checked_loss, checked_moment
@@ -158,6 +159,14 @@ class InverseProbabilityWatch(AuditWatch):
             place.answer(found / probability, 0, None, self._today)
         self._after_bet(place)
         return self.state()
+
+    @property
+    def promise(self) -> str:
+        """What holds, in words for a person."""
+        return (
+            f"At most a {percent(self.false_alarm)} chance of a false alarm in {self.horizon} "
+            f"cases, audited or not, as long as the mean loss is at most {self.bound:.3g}."
+        )
 
     def _settings(self) -> dict[str, Any]:
         base = super()._settings()

@@ -96,6 +96,8 @@ def _without_certificate(certificate: StructureCertificate, group: str) -> tuple
     if group == MISSING:
         return "unknown_group", "The group is missing: nothing is promised, a human should look."
     patients = certificate.patients_of_group(group)
+    if not certificate.accept.patients:
+        return "cannot_certify", certificate.accept.promise
     if patients:
         return "cannot_certify", (
             f"Group {group} has {patients} calibration patients, too few to certify anything: "

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import pandas as pd
 
 from segqc_conformal.patients import first_case_of_each_patient
-from segqc_conformal.whole_case import WHOLE_CASE, worst_dice
+from segqc_conformal.whole_case import WHOLE_CASE, subset_name, worst_dice_together
 
 __all__ = ["summarise", "with_true_dice"]
 
 
-def with_true_dice(verdicts: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+def with_true_dice(
+    verdicts: pd.DataFrame,
+    table: pd.DataFrame,
+    subsets: Mapping[str, Sequence[str]] | None = None,
+) -> pd.DataFrame:
     """Join verdicts with the Dice of a labelled feature table.
 
     Parameters
@@ -20,12 +26,14 @@ def with_true_dice(verdicts: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
         Verdict table.
     table : DataFrame
         ``case_id, structure, dice``.
+    subsets : mapping of str to sequence of str, optional
+        The named subsets of structures that were judged together (`QualityGate.subsets`).
 
     Returns
     -------
     DataFrame
-        The verdicts with ``dice``: a whole case's is that of its worst structure, missing where
-        one of them is; NaN where unknown.
+        The verdicts with ``dice``: that of a whole case or a subset is its worst structure's,
+        missing where one of them is; NaN where unknown.
 
     Notes
     -----
@@ -38,9 +46,10 @@ def with_true_dice(verdicts: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     >>> with_true_dice(verdicts, table)["dice"].tolist()
     [0.9, 0.7, 0.7]
     """
-    known = table[["case_id", "structure", "dice"]]
-    whole = worst_dice(known).reset_index().assign(structure=WHOLE_CASE)
-    known = pd.concat([known, whole], ignore_index=True)
+    single = table[["case_id", "structure", "dice"]]
+    together = {WHOLE_CASE: tuple(single["structure"].unique())}
+    together.update({subset_name(name): tuple(of) for name, of in (subsets or {}).items()})
+    known = pd.concat([single, worst_dice_together(single, together)], ignore_index=True)
     return verdicts.merge(known, on=["case_id", "structure"], how="left")
 
 

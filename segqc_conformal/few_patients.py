@@ -14,7 +14,7 @@ from segqc_conformal.calibrators.cross_conformal import (
 from segqc_conformal.features.table import feature_columns
 from segqc_conformal.quality.candidates import default_candidates
 from segqc_conformal.quality.predictor import EDGE
-from segqc_conformal.whole_case import with_smallest_features
+from segqc_conformal.whole_case import largest_of, with_extreme_features
 
 __all__ = ["FEWEST", "cross_conformal"]
 
@@ -44,22 +44,28 @@ def cross_conformal(
     Notes
     -----
     One fixed model is used (ridge on the logit of Dice), since nothing may be chosen by the labels
-    that calibrate. A row of several structures has the smallest value of each feature.
+    that calibrate. It reads Soft Dice Confidence where the table has it, of several structures
+    the smallest; else all features, of several structures the smallest and largest of each: which
+    of the two is the worst structure's is not known without labels.
     Guarantee: that of `CrossConformalInterval` in its minmax form, for each structure by itself.
     """
     settings = CrossConformalInterval(miscoverage, method="minmax", seed=seed)
-    rows = with_smallest_features(tuning, together)
+    rows = with_extreme_features(tuning, together)
     rows = rows[rows["predicted_dice"].notna()]
-    features = feature_columns(rows)
-    candidates = default_candidates(features, tuning["case_id"].nunique(), seed)
+    single = feature_columns(rows)
+    several = [*single, *map(largest_of, single)]
+    found = {}
+    for name, part in rows.groupby("structure", sort=False):
+        features = several if name in together else single
+        model = _model(features, tuning["case_id"].nunique(), seed)
+        found[str(name)] = settings.calibrate(model, part[[*features, "structure"]], part["dice"])
+    return found
+
+
+def _model(features: list[str], patients: int, seed: int) -> Any:
+    candidates = default_candidates(features, patients, seed)
     # the first needs one feature; a table of a user's own features may lack it
-    model = candidates.get("ridge_soft_dice", candidates["ridge"])
-    return {
-        str(name): settings.calibrate(
-            _on_the_logit(model), part[[*features, "structure"]], part["dice"]
-        )
-        for name, part in rows.groupby("structure", sort=False)
-    }
+    return _on_the_logit(candidates.get("ridge_soft_dice", candidates["ridge"]))
 
 
 def _on_the_logit(model: Any) -> Any:

@@ -15,19 +15,16 @@ import pandas as pd
 
 from segqc_conformal.calibrators.cross_certificate import CrossConformalCertificate
 from segqc_conformal.calibrators.venn_abers import VennAbersCertificate, VennAbersProbability
-from segqc_conformal.case_groups import group_faults, group_text
+from segqc_conformal.case_groups import group_text
 from segqc_conformal.certificate import GateCertificate
 from segqc_conformal.decision import decided
-from segqc_conformal.features.table import (
-    IDENTITY_COLUMNS,
-    check_feature_table,
-    row_faults,
-)
+from segqc_conformal.features.table import check_feature_table
+from segqc_conformal.judging_faults import judging_faults
 from segqc_conformal.quality.predictor import FittedQuality
-from segqc_conformal.scoring import score_rows
+from segqc_conformal.scoring import predicted_by_interval, score_rows
 from segqc_conformal.standing import Standing
 from segqc_conformal.verdict_table import VERDICT_COLUMNS
-from segqc_conformal.whole_case import is_single, rows_together, with_smallest_features
+from segqc_conformal.whole_case import is_single, rows_together, with_extreme_features
 
 __all__ = ["CalibratedGate", "profile_bytes"]
 
@@ -108,7 +105,7 @@ class CalibratedGate:
         groups = self._settings["groups"]
         if groups in table:
             table[groups] = group_text(table, groups)
-        faults = self._faults(table)
+        faults = judging_faults(table, self.certificate, self.quality.features, self.structures)
         usable = table[faults == ""]
         scored = score_rows(
             usable,
@@ -118,7 +115,7 @@ class CalibratedGate:
             self._settings["subsets"],
         )
         if self.models:
-            scored = with_smallest_features(scored, self._together)
+            scored = with_extreme_features(scored, self._together)
         refused = table[faults != ""].drop_duplicates(["case_id", "structure"])
         verdicts = [self._judge_structure(rows) for _, rows in scored.groupby("structure")]
         verdicts.append(self._refused(refused, faults[refused.index]))
@@ -133,42 +130,13 @@ class CalibratedGate:
             out = standing.applied(out)
         return self._in_order(out, table)
 
-    def _faults(self, table: pd.DataFrame) -> pd.Series:
-        present = [name for name in self.quality.features if name in table]
-        faults = row_faults(table, present)
-        missing = [name for name in self.quality.features if name not in table]
-        if missing:
-            faults[faults == ""] = (
-                f"expected the features {missing[:5]}; received a table without them; remedy: "
-                "extract with the settings of the calibration"
-            )
-        for column in IDENTITY_COLUMNS:
-            wanted = self.certificate.identity[column]
-            other = (table[column] != wanted) & (faults == "")
-            faults[other] = table.loc[other, column].map(
-                lambda got, column=column, wanted=wanted: (
-                    f"expected {column} {wanted}; received {got}; remedy: judge with a gate "
-                    f"calibrated for this {column}"
-                )
-            )
-        groups = self._settings["groups"]
-        if groups is not None and groups not in table:
-            faults[faults == ""] = (
-                f"expected the column {groups}, by which this gate is calibrated; received a table "
-                "without it; remedy: add the column"
-            )
-        elif groups is not None:
-            faults = faults.where(faults != "", group_faults(table, groups))
-        unknown = ~table["structure"].isin(self.structures) & (faults == "")
-        faults[unknown] = "unknown_group: structure was not calibrated"
-        return faults
-
     def _judge_structure(self, rows: pd.DataFrame) -> pd.DataFrame:
         name = rows["structure"].iloc[0]
         certificate = self.certificate.structures[name]
         if isinstance(certificate.interval, CrossConformalCertificate):
             interval = replace(certificate.interval, models=tuple(self.models[name]))
             certificate = replace(certificate, interval=interval)
+            rows = predicted_by_interval(rows, interval, self._settings["dice_threshold"])
         judged = decided(rows, certificate, self._settings["groups"])
         if name not in self._probabilities:
             return judged.assign(p_above_low=0.0, p_above_high=1.0)

@@ -27,6 +27,7 @@ from segqc_conformal.gate import CalibratedGate
 from segqc_conformal.patients import split_patients
 from segqc_conformal.quality.predictor import FittedQuality, fit_quality
 from segqc_conformal.scoring import empty_prediction, score_rows, with_scores
+from segqc_conformal.subset_settings import check_members, check_subsets
 from segqc_conformal.whole_case import rows_together
 
 __all__ = ["QualityGate"]
@@ -103,7 +104,7 @@ class QualityGate:
             family=self.family,
         )
         check_group_column(self.groups)
-        _check_subsets(self.subsets)
+        check_subsets(self.subsets)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the settings as a certificate keeps them."""
@@ -211,7 +212,7 @@ class QualityGate:
         labelled, left_out = labelled_rows(table)
         one_identity(labelled)
         labelled = with_group(labelled, self.groups, left_out)
-        _check_members(self.subsets, _structures(labelled))
+        check_members(self.subsets, _structures(labelled))
         return *self._split(labelled, fit_patients), left_out
 
     def _cross(
@@ -266,22 +267,3 @@ class QualityGate:
 
 def _structures(*parts: pd.DataFrame) -> tuple[str, ...]:
     return tuple(sorted(set().union(*(part["structure"] for part in parts))))
-
-
-def _check_subsets(subsets: Mapping[str, Sequence[str]]) -> None:
-    for name, members in subsets.items():
-        if not name or isinstance(members, str) or not 2 <= len(set(members)) == len(members):
-            raise InputError(
-                "subsets as {name: [two or more different structures]}",
-                {name: members},
-                "a single structure has verdicts of its own",
-            )
-
-
-def _check_members(subsets: Mapping[str, Sequence[str]], structures: tuple[str, ...]) -> None:
-    for name, members in subsets.items():
-        unknown = sorted(set(members) - set(structures))
-        if unknown:
-            raise InputError(
-                f"subset {name} of the structures {list(structures)}", unknown, "correct the names"
-            )

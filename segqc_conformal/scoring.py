@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from segqc_conformal.calibrators.cross_certificate import CrossConformalCertificate
 from segqc_conformal.quality.predictor import FittedQuality
 from segqc_conformal.whole_case import whole_case_rows
 
-__all__ = ["empty_prediction", "score_rows", "with_scores"]
+__all__ = ["empty_prediction", "predicted_by_interval", "score_rows", "with_scores"]
 
 
 def score_rows(
@@ -89,6 +90,39 @@ def with_scores(
     scored["accept_score"] = score.fillna(-np.inf)
     whole = whole_case_rows(scored, structures, subsets)
     return pd.concat([scored, whole], ignore_index=True) if len(whole) else scored
+
+
+def predicted_by_interval(
+    rows: pd.DataFrame, interval: CrossConformalCertificate, dice_threshold: float
+) -> pd.DataFrame:
+    """Let scored rows predict what the models of a cross-conformal interval do.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Scored rows of the interval's structure, as `score_rows` returns them.
+    interval : CrossConformalCertificate
+        With its models.
+    dice_threshold : float
+
+    Returns
+    -------
+    DataFrame
+        `rows` with ``predicted_dice`` inside the interval, and the accept score that belongs to it.
+
+    Notes
+    -----
+    Guarantee: none by itself; the interval is not touched.
+    """
+    known = rows[rows["predicted_dice"].notna()]
+    if known.empty or not interval.folds:
+        return rows
+    predicted = interval.predicted(known)
+    score = (predicted - dice_threshold) / known["scale"]
+    return rows.assign(
+        predicted_dice=pd.Series(predicted, known.index),
+        accept_score=score.reindex(rows.index).fillna(-np.inf),
+    )
 
 
 def empty_prediction(rows: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.bool_]]:

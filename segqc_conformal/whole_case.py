@@ -11,12 +11,14 @@ __all__ = [
     "WHOLE_CASE",
     "deciding_rows",
     "is_single",
+    "largest_of",
     "rows_together",
     "single_structures",
     "subset_name",
     "whole_case_rows",
-    "with_smallest_features",
+    "with_extreme_features",
     "worst_dice",
+    "worst_dice_together",
 ]
 
 WHOLE_CASE = "whole_case"
@@ -80,25 +82,43 @@ def _worst_rows(rows: pd.DataFrame, name: str, structures: Sequence[str]) -> pd.
     return out.reset_index()
 
 
-def with_smallest_features(
+def with_extreme_features(
     rows: pd.DataFrame, together: Mapping[str, Sequence[str]]
 ) -> pd.DataFrame:
-    """Give rows that stand for several structures the smallest value of each feature.
+    """Give rows that stand for several structures the extremes of each feature over these.
+
+    The smallest value goes where the feature stands; the largest beside it, under `largest_of` its
+    name. Rows of single structures have their own value in both.
 
     Examples
     --------
     >>> rows = pd.DataFrame({"case_id": ["c"] * 3, "structure": ["a", "b", "whole_case"],
     ...                      "feature_x": [0.9, 0.4, None]})
-    >>> with_smallest_features(rows, {"whole_case": ("a", "b")})["feature_x"].tolist()
-    [0.9, 0.4, 0.4]
+    >>> found = with_extreme_features(rows, {"whole_case": ("a", "b")})
+    >>> found["feature_x"].tolist(), found[largest_of("feature_x")].tolist()
+    ([0.9, 0.4, 0.4], [0.9, 0.4, 0.9])
     """
     features = [column for column in rows.columns if column.startswith("feature_")]
-    out = rows.copy()
+    largest = [largest_of(name) for name in features]
+    out = rows.assign(**{largest_of(name): rows[name] for name in features})
     for name, members in together.items():
-        smallest = rows[rows["structure"].isin(list(members))].groupby("case_id")[features].min()
         here = out["structure"] == name
-        out.loc[here, features] = smallest.reindex(out.loc[here, "case_id"]).to_numpy()
+        cases = out.loc[here, "case_id"]
+        of_these = rows[rows["structure"].isin(list(members))].groupby("case_id")[features]
+        out.loc[here, features] = of_these.min().reindex(cases).to_numpy()
+        out.loc[here, largest] = of_these.max().reindex(cases).to_numpy()
     return out
+
+
+def largest_of(feature: str) -> str:
+    """Return where `with_extreme_features` puts the largest value of a feature.
+
+    Examples
+    --------
+    >>> largest_of("feature_x")
+    'largest feature_x'
+    """
+    return f"largest {feature}"
 
 
 def worst_dice(rows: pd.DataFrame) -> pd.Series:
@@ -127,6 +147,42 @@ def worst_dice(rows: pd.DataFrame) -> pd.Series:
     by_case = rows.groupby("case_id")["dice"]
     # min skips missing values, but the Dice of a case is unknown if one structure's is
     return by_case.min().where(by_case.count() == by_case.size())
+
+
+def worst_dice_together(rows: pd.DataFrame, together: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+    """Return the Dice of what is judged together: subsets and whole cases, one row each.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        ``case_id``, ``structure`` and ``dice``, one row per structure.
+    together : mapping of str to sequence of str
+        What the rows are called, and their structures (see `rows_together`).
+
+    Returns
+    -------
+    DataFrame
+        ``case_id, structure, dice``; NaN where the Dice of one structure is unknown or its row
+        is missing.
+
+    Notes
+    -----
+    Guarantee: none (arithmetic).
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"case_id": "c", "structure": ["a", "b", "d"], "dice": [0.9, 0.7, 0.5]})
+    >>> worst_dice_together(rows, {"subset:first": ("a", "b")}).values.tolist()
+    [['c', 'subset:first', 0.7]]
+    """
+    columns = ["case_id", "structure", "dice"]
+    parts = []
+    for name, members in together.items():
+        of_these = rows[rows["structure"].isin(list(members))]
+        complete = of_these.groupby("case_id").size() == len(members)
+        dice = worst_dice(of_these).where(complete).reset_index().assign(structure=name)
+        parts.append(dice[columns])
+    return pd.concat(parts, ignore_index=True) if parts else rows.iloc[:0][columns]
 
 
 def subset_name(name: str) -> str:

@@ -55,6 +55,21 @@ def test_an_unknown_dice_is_left_out_and_makes_the_whole_case_unknown(
     }
 
 
+def test_a_subset_has_the_dice_of_its_worst_structure() -> None:
+    names = ["a", "b", "c", "subset:first", "whole_case"]
+    verdicts = pd.DataFrame({"case_id": ["x"] * 5 + ["y"] * 5, "structure": names * 2})
+    table = pd.DataFrame(
+        {"case_id": list("xxxyy"), "structure": list("abcac"), "dice": [0.9, 0.7, 0.5, 0.8, 0.6]}
+    )
+    joined = with_true_dice(verdicts, table, subsets={"first": ["a", "b"]}).set_index(
+        ["case_id", "structure"]
+    )["dice"]
+    assert joined["x", "subset:first"] == 0.7
+    assert joined["x", "whole_case"] == 0.5
+    assert joined["y"][["b", "subset:first", "whole_case"]].isna().all()  # b has no row
+    assert with_true_dice(verdicts, table)["dice"].notna().sum() == 6  # subsets not named: unknown
+
+
 def test_where_nothing_is_accepted_the_error_is_unknown(
     gate: CalibratedGate, cohort: Cohort
 ) -> None:

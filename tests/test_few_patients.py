@@ -29,6 +29,34 @@ def test_few_patients_get_cross_conformal_intervals_and_refer_every_case(
         assert entry.accept.promise.endswith("at least 22 calibration patients are needed.")
 
 
+def test_the_predicted_dice_lies_inside_its_interval(small: CalibratedGate, cohort: Cohort) -> None:
+    verdicts = small.judge(cohort(300, 5000))
+    assert verdicts["predicted_dice"].between(verdicts["dice_low"], verdicts["dice_high"]).all()
+    above = verdicts["predicted_dice"] > 0.8
+    assert ((verdicts["accept_score"] > 0) == above).all()
+
+
+def test_interval_and_accept_promise_do_not_contradict_each_other(small: CalibratedGate) -> None:
+    for entry in small.certificate.structures.values():
+        assert "exchangeable with the 30 labelled patients" in entry.interval.promise
+        assert "no patient is left to calibrate an accept threshold" in entry.accept.promise
+        assert "0 calibration patients" not in entry.accept.promise
+
+
+def test_a_feature_that_is_large_where_masks_are_bad_serves_the_whole_case_as_well(
+    cohort: Cohort,
+) -> None:
+    def width(turned: bool) -> float:
+        table, new = cohort(39, seed=1), cohort(200, 5000, seed=1)
+        for rows in (table, new):
+            agreement = rows.pop("feature_agreement")
+            rows["feature_own"] = 1.0 - agreement if turned else agreement
+        rows = QualityGate().calibrate(table).judge(new).query("structure == 'whole_case'")
+        return float((rows["dice_high"] - rows["dice_low"]).mean())
+
+    assert width(turned=True) == pytest.approx(width(turned=False), rel=1e-3)
+
+
 def test_a_saved_small_gate_judges_alike(
     small: CalibratedGate, cohort: Cohort, tmp_path: Path
 ) -> None:
@@ -80,3 +108,11 @@ def test_below_twenty_patients_every_interval_is_the_whole(cohort: Cohort) -> No
     verdicts = QualityGate().calibrate(cohort(19)).judge(cohort(5, 5000))
     assert (verdicts["dice_low"] == 0.0).all()
     assert (verdicts["dice_high"] == 1.0).all()
+
+
+def test_by_group_from_few_patients_every_case_is_referred_because_none_is_left_to_calibrate(
+    cohort: Cohort,
+) -> None:
+    verdicts = QualityGate(groups="site").calibrate(cohort(30)).judge(cohort(5, 5000))
+    assert set(verdicts["reason"]) == {"cannot_certify"}
+    assert verdicts["message"].str.startswith("No patient of any group calibrated").all()

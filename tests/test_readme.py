@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from segqc_conformal.calibration_folder import CalibrationFolder
 from segqc_conformal.cli.app import main
+from segqc_conformal.features.table import read_table
 
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text()
 
@@ -29,6 +31,14 @@ def test_python_and_command_blocks_run_in_order(
         capsys.readouterr()
     assert (tmp_path / "verdicts.parquet").exists()
     assert (tmp_path / "work-list.html").exists()
+    # the version that Python saved and the one that the command calibrated are one
+    (version,) = CalibrationFolder("calibration").versions()
+    assert {switch.by for switch in CalibrationFolder("calibration").history()} == {
+        "unknown",
+        "A. Physicist",
+    }
+    judged = read_table("verdicts.parquet")["calibration"]
+    assert set(judged) == {version}
 
 
 def test_every_command_stands_in_the_readme() -> None:

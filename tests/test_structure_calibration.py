@@ -210,6 +210,18 @@ def test_subsets_that_are_none_are_refused(cohort: Cohort, cheap: Candidates) ->
         settings.calibrate(cohort(60), candidates=cheap)
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("anterior", "anterior, which is a structure"), ("whole_case", "which is all structures")],
+)
+def test_a_subset_named_like_something_else_is_refused(
+    cohort: Cohort, cheap: Candidates, name: str, words: str
+) -> None:
+    settings = QualityGate(subsets={name: ["anterior", "posterior"]})
+    with pytest.raises(InputError, match=words):
+        settings.calibrate(cohort(60), candidates=cheap)
+
+
 def test_a_useless_signal_is_said_in_certificate_and_verdicts(
     cohort: Cohort, cheap: Candidates
 ) -> None:

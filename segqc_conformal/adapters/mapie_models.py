@@ -87,8 +87,9 @@ def venn_abers_tables(
         calibrator = VennAbersCalibrator(_as_it_is(), cv="prefit")
         calibrator.fit(rank[:, None], good.astype(np.int64))
         _, found = calibrator.predict_proba(ranks[:, None], p0_p1_output=True)
+    # + 0.0: on some machines a share of nothing comes as -0.0
     # above all scores a good case is a block of its own; MAPIE 1.6.0 gives less there
-    return np.asarray(found[:, 0]), np.append(found[1:, 1], 1.0)
+    return np.asarray(found[:, 0] + 0.0), np.append(found[1:, 1], 1.0)
 
 
 def interval_ends(regressor: Any, features: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

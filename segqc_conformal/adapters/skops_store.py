@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from segqc_conformal.adapters.same_bytes import same_bytes
 from segqc_conformal.errors import TamperedError, on_one_line
 
 __all__ = ["dump_models", "load_models"]
@@ -37,11 +38,11 @@ def dump_models(models: dict[str, Any]) -> bytes:
 
     Notes
     -----
-    Guarantee: none.
+    Guarantee: equal models give equal bytes, in every process (see `same_bytes`).
     """
     from skops.io import dumps
 
-    return bytes(dumps(models))
+    return same_bytes(bytes(dumps(models)))
 
 
 def load_models(data: bytes) -> dict[str, Any]:

@@ -57,15 +57,22 @@ def calibrate(
         typer.Option(help="Text file, one patient id to fit on a line. Default: half, by a hash."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the patient split and the predictor.")] = 0,
-    by: Annotated[str, typer.Option(help="Who calibrates; kept for ever.")] = "unknown",
+    by: Annotated[
+        str | None, typer.Option(show_default=False, help="Who calibrates; kept for ever.")
+    ] = None,
     report: Annotated[
-        Path | None, typer.Option(help="Report to write. Default: OUT-report.html beside OUT.")
+        Path | None,
+        typer.Option(
+            show_default=False,
+            help="Page to write (.html). Default: OUT-report.html, or OUT-explore.html, beside "
+            "OUT.",
+        ),
     ] = None,
     explore: Annotated[
         bool,
         typer.Option(
             help="Only show what each choice of risk would probably give, from the FIT patients; "
-            "spends nothing. Writes OUT-explore.html and .json beside OUT."
+            "spends nothing and calibrates nothing. Writes a page, and .json beside it."
         ),
     ] = False,
 ) -> None:
@@ -75,12 +82,19 @@ def calibrate(
     """
     from segqc_conformal.cli.parsing import parse_subsets
     from segqc_conformal.cli.progress import StageBars
-    from segqc_conformal.cli.tables import print_certificates, print_data, print_frame
+    from segqc_conformal.cli.tables import print_certificates, print_data, print_outcomes
+    from segqc_conformal.errors import InputError
     from segqc_conformal.features.table import read_table
     from segqc_conformal.quality_gate import QualityGate
     from segqc_conformal.reports.calibration_report import write_report
     from segqc_conformal.reports.exploration_report import write_exploration
 
+    if explore and by is not None:
+        raise InputError(
+            "--explore without --by",
+            f"--by {by}",
+            "leave --by out: nothing is calibrated, so there is nothing to sign",
+        )
     settings = QualityGate(
         miscoverage=miscoverage,
         dice_threshold=dice_threshold,
@@ -106,14 +120,13 @@ def calibrate(
                 table, patients, progress=lambda step: bars.update(step, 1, 1)
             )
     if explore:
-        title = "What the fit patients suggest (no calibration label was read)"
-        hidden = ["patients", "bad_share", "share_if_certified", "shift"]
-        shown = explored.at(dice_threshold).drop(columns=hidden)
-        print_frame(shown, f"{title}, Dice > {dice_threshold:g}")
-        page, numbers = write_exploration(out.parent / f"{out.name}-explore.html", explored)
+        print_outcomes(explored)
+        page, numbers = write_exploration(
+            report or out.parent / f"{out.name}-explore.html", explored
+        )
         print(f"other Dice thresholds, widths and plots: {page}; the numbers: {numbers}")
         return
-    gate.save(out, by=by)
+    gate.save(out, by=by or "unknown")
     print_certificates(gate)
     print_data(gate)
     path = report or out.parent / f"{out.name}-report.html"

@@ -12,8 +12,10 @@ __all__ = ["print_ledger", "print_monitors", "print_standings"]
 
 def print_standings(standings: Sequence[Standing]) -> None:
     """Say for each segment whether its promises hold as far as is known."""
+    from segqc_conformal.cli.tables import print_sentences
+
     if not standings:
-        print("\nMonitors: none has run on this version (`segqc monitor run`).")
+        print_sentences("Monitors", ["None has run on this version (`segqc monitor run`)."])
     for standing in standings:
         known = {
             "OK": "nothing speaks against the promises",
@@ -21,13 +23,13 @@ def print_standings(standings: Sequence[Standing]) -> None:
         }
         words = standing.words or f"{standing.state}: {known[standing.state]}."
         place = "" if standing.sites is None else f" ({', '.join(standing.sites)})"
-        print(f"\nSegment {standing.segment}{place}\n  {words}")
+        print_sentences(f"Monitors, segment {standing.segment}{place}", [words])
 
 
 def print_monitors(calibration: Path, log: str) -> None:
     """Say what the monitors have seen, and what their settings mean in days."""
     from segqc_conformal.case_log import CaseLog
-    from segqc_conformal.cli.tables import print_frame
+    from segqc_conformal.cli.tables import print_frame, print_sentences
     from segqc_conformal.gate import CalibratedGate
     from segqc_conformal.monitors.monitor_table import audits_table, settings_in_words
     from segqc_conformal.monitors.run import saved_monitor
@@ -38,12 +40,13 @@ def print_monitors(calibration: Path, log: str) -> None:
         monitor = saved_monitor(case_log, gate)
         if monitor is None:
             return
-        print()
+        print_sentences(
+            "What they promise here", settings_in_words(monitor, case_log.pace(gate.id))
+        )
         audits = audits_table(monitor)
         if len(audits):
+            print()
             print_frame(audits, "Audits so far")
-        for line in settings_in_words(monitor, case_log.pace(gate.id)):
-            print(line)
 
 
 def print_ledger(calibration: Path, log: str) -> None:
@@ -58,5 +61,5 @@ def print_ledger(calibration: Path, log: str) -> None:
         version=spent["version"].str[:12], spent=spent["spent"].map("{:.4g}".format)
     )
     print()
-    print_frame(shown, "Spent so far: bounds on the chance that a promise or an alarm is wrong")
+    print_frame(shown, "Spent so far: how likely, at most, each is to be wrong")
     print(f"All together: at most {min(1.0, spent['spent'].sum()):.3g}, by the union bound.")

@@ -30,7 +30,7 @@ def status(
 
     from segqc_conformal.calibration_folder import CalibrationFolder
     from segqc_conformal.cli.standing_words import print_ledger, print_monitors, print_standings
-    from segqc_conformal.cli.tables import print_frame
+    from segqc_conformal.cli.tables import print_frame, print_sentences
     from segqc_conformal.gate import CalibratedGate
     from segqc_conformal.recalibration import status as folder_status
     from segqc_conformal.reports.calibration_report import write_report
@@ -38,10 +38,12 @@ def status(
     state = folder_status(calibration)
     history = pd.DataFrame([vars(switch) for switch in state.history])
     history["version"] = history["version"].str[:12]
-    print_frame(history, f"{calibration}: {len(state.versions)} versions, switches so far")
+    versions = len(state.versions)
+    counted = "1 version" if versions == 1 else f"{versions} versions"
+    print_frame(history, f"{calibration}: {counted}, switches so far")
     print(f"\nIn force: {state.active[:12]}")
     for name, promise in state.promises.items():
-        print(f"\n{name}\n  {promise['interval']}\n  {promise['accept']}")
+        print_sentences(name, [promise["interval"], promise["accept"]])
     print_standings(CalibrationFolder(calibration).standings(state.active))
     if log is None:
         print(f"\n{state.spent}")

@@ -81,7 +81,9 @@ def coverage(gate: CalibratedGate, cases: ShownCases) -> Section:
             "in 95 of 100 evaluations of this size (beta-binomial).",
             "note",
         )
-    return Section("Coverage and width", aim + body + _site_table(sites))
+    return Section(
+        "Coverage and width", aim + body + _site_table(sites, settings["groups"] == "site")
+    )
 
 
 def _by_chance(certificate: IntervalCertificate | CrossConformalCertificate, cases: int) -> str:
@@ -94,17 +96,20 @@ def _by_chance(certificate: IntervalCertificate | CrossConformalCertificate, cas
     return "always" if alike else "not known"
 
 
-def _site_table(sites: Sequence[tuple[int, tuple[object, ...]]]) -> str:
+def _site_table(sites: Sequence[tuple[int, tuple[object, ...]]], promised: bool) -> str:
     if not sites:
         return ""
     head = ("structure", "site", "patients", "coverage", "mean width", "95 % interval (exact)")
     rows = [line for _, line in sorted(sites, key=lambda pair: pair[0])]
+    promise = "Nothing is promised for a single site."
+    if promised:
+        promise = "Each site that was calibrated by itself has promises of its own."
     return (
         "<h3>By site</h3>"
         + table(head, rows)
         + paragraph(
-            "Nothing is promised for a single site. The interval is Clopper-Pearson's for that "
-            "site alone; with many sites some miss the aim by chance.",
+            f"{promise} The interval is Clopper-Pearson's for that site alone; with many sites "
+            "some miss the aim by chance.",
             "note",
         )
     )

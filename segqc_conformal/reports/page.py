@@ -37,6 +37,8 @@ POLICY = (
     "img-src data: blob:; font-src data:; frame-src 'self' data:; worker-src blob:"
 )
 
+LONGEST_WORD = 16  # letters of a cell's word that is not broken across lines
+
 
 @dataclass(frozen=True)
 class Section:
@@ -88,7 +90,7 @@ def html_page(title: str, subtitle: str, sections: Sequence[Section], made: date
         f"<title>{escape(title)}</title><style>{STYLE}</style>"
         f"{_plotly() if 'Plotly.newPlot' in body else ''}</head>\n<body><main>"
         f'<header><h1>{escape(title)}</h1><p class="subtitle">{escape(subtitle)}</p>'
-        f"<nav>{links}</nav></header>\n{body}\n"
+        f"{f'<nav>{links}</nav>' if len(sections) > 1 else ''}</header>\n{body}\n"
         f"<footer>Written {made:%Y-%m-%d %H:%M %Z}. Research software, not a medical device."
         "</footer></main></body></html>\n"
     )
@@ -127,7 +129,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     lines = "".join(
         "<tr>"
         + "".join(
-            f'<td data-label="{escape(name)}"{_numeric(cell)}><span>{escape(str(cell))}</span></td>'
+            f'<td data-label="{escape(name)}"{_kind(cell)}><span>{escape(str(cell))}</span></td>'
             for name, cell in zip(head, row, strict=True)
         )
         + "</tr>"
@@ -136,8 +138,12 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     return f"<table><thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table>"
 
 
-def _numeric(cell: object) -> str:
-    return ' class="number"' if str(cell)[:1] in "+-−0123456789" else ""
+def _kind(cell: object) -> str:
+    text = str(cell)
+    if text[:1] in "+-−0123456789":
+        return ' class="number"'
+    # words are broken only where they are long, as hashes and paths are
+    return ' class="short"' if max(map(len, text.split()), default=0) <= LONGEST_WORD else ""
 
 
 def figure(plot: Any, title: str, caption: str) -> str:

@@ -29,6 +29,7 @@ th, td { text-align: left; padding: 6px 10px 6px 0; border-bottom: 1px solid var
   vertical-align: top; overflow-wrap: anywhere; }
 th { color: var(--soft); font-weight: 600; font-size: .84rem; vertical-align: bottom;
   overflow-wrap: normal; }
+td.short { overflow-wrap: normal; }
 td.number { font-variant-numeric: tabular-nums; white-space: nowrap; }
 .notice { border-left: 4px solid var(--accent); background: #eef5f8; padding: 10px 14px;
   margin: 0 0 12px; border-radius: 0 6px 6px 0; max-width: 80ch; overflow-wrap: anywhere; }
@@ -62,7 +63,8 @@ footer { font-size: .85rem; padding: 8px 4px; }
   tr { border: 1px solid var(--line); border-radius: 6px; padding: 6px 10px; margin: 0 0 8px; }
   td { display: flex; justify-content: space-between; gap: 14px; border: 0; padding: 3px 0; }
   td > * { text-align: right; min-width: 0; overflow-wrap: anywhere; }
-  td.number { white-space: normal; }
+  td.short { overflow-wrap: normal; }
+td.number { white-space: normal; }
   td::before { content: attr(data-label); color: var(--soft); flex: 0 1 46%; }
 }
 @media print {

@@ -9,6 +9,7 @@ import numpy as np
 
 from segqc_conformal.calibrators.worst_shift import worst_rate
 from segqc_conformal.coverage_spread import CoverageSpread
+from segqc_conformal.planning_words import per_cent
 from segqc_conformal.reports.page import percent
 from segqc_conformal.reports.plots import INK, LINES, SOFT, WRONG, styled
 from segqc_conformal.study_plan import StudyPlan
@@ -39,7 +40,7 @@ def sizes_by_share(plan: StudyPlan) -> Any:
             x=[size.accepted_share for size in sizes],
             y=[size.patients for size in sizes],
             mode="lines+markers",
-            name=f"{percent(error, 1)} bad",
+            name=f"{per_cent(error)} bad",
             line={"color": colour, "width": 2},
             marker={"size": 5},
             hovertemplate="%{x:.0%} accepted: %{y} patients<extra>%{fullData.name}</extra>",

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from html import escape
+from itertools import zip_longest
 
 import pandas as pd
 
-from segqc_conformal.calibrators.cross_certificate import CrossConformalCertificate
-from segqc_conformal.certificate import StructureCertificate
+from segqc_conformal.calibrators.accept_certificate import AcceptCertificate
+from segqc_conformal.calibrators.accept_groups import GroupedAcceptCertificate
 from segqc_conformal.gate import CalibratedGate
 from segqc_conformal.reports.page import Section, notice, number, paragraph, percent, table
+from segqc_conformal.reports.promise_rows import PromiseRow, promise_rows
 from segqc_conformal.reports.shown_cases import ShownCases, structures_in_order
 from segqc_conformal.whole_case import WHOLE_CASE
 
@@ -32,10 +34,9 @@ def promises(gate: CalibratedGate) -> Section:
     parts = []
     for name in structures_in_order(gate):
         entry = gate.certificate.structures[name]
-        certified = entry.accept.certified
         parts.append(
             f"<h3>{escape(display_name(name))}</h3>{paragraph(entry.interval.promise)}"
-            f"{notice(entry.accept.promise, 'good' if certified else 'caution')}"
+            f"{_accept_notices(entry.accept)}"
         )
     together = (
         "The accept promises hold all at once."
@@ -48,6 +49,13 @@ def promises(gate: CalibratedGate) -> Section:
         "note",
     )
     return Section("What is promised", "".join(parts) + whole)
+
+
+def _accept_notices(accept: AcceptCertificate | GroupedAcceptCertificate) -> str:
+    """Return a box for each line of the promise; those of certificates come first, in order."""
+    kinds = ["good" if one.certified else "caution" for one in accept.by_group.values()]
+    lines = zip_longest(accept.promise.splitlines(), kinds, fillvalue="")
+    return "".join(notice(line, kind) if kind else paragraph(line) for line, kind in lines)
 
 
 def limits(gate: CalibratedGate) -> Section:
@@ -92,13 +100,13 @@ def key_numbers(gate: CalibratedGate, cases: ShownCases) -> Section:
     """Return the numbers of each certificate in one table."""
     whose = "evaluation" if cases.evaluated else "calibration"
     groups = gate.certificate.settings["groups"]
+    bad_at = gate.certificate.settings["dice_threshold"]
     rows = []
     for name in structures_in_order(gate):
-        entry, shown = gate.certificate.structures[name], cases.of(name)
-        for group in entry.accept.by_group:
-            label = () if groups is None else (group,)
-            of_group = _of_group(entry, group, shown, groups)
-            rows.append((display_name(name), *label, *_key_numbers_of(entry, group, of_group)))
+        for row in promise_rows(gate, name):
+            label = () if groups is None else (row.group_in_words,)
+            of_group = _of_group(row, cases.of(name), groups)
+            rows.append((display_name(name), *label, *_key_numbers_of(row, of_group, bad_at)))
     head = (
         "structure",
         *([] if groups is None else [groups]),
@@ -123,50 +131,27 @@ def key_numbers(gate: CalibratedGate, cases: ShownCases) -> Section:
     return Section("Key numbers", table(head, rows) + explain)
 
 
-def _of_group(
-    entry: StructureCertificate, group: str, shown: pd.DataFrame, groups: str | None
-) -> pd.DataFrame:
-    if groups is None:
+def _of_group(row: PromiseRow, shown: pd.DataFrame, groups: str | None) -> pd.DataFrame:
+    if row.members is None:
         return shown
     if groups not in shown:  # verdicts of evaluation cases need not carry it
         return shown.iloc[:0]
-    names = shown[groups].astype(str)
-    return shown[names.where(names.isin(list(entry.accept.by_group)), "other") == group]
+    return shown[shown[groups].astype(str).isin(row.members)]
 
 
 def _key_numbers_of(
-    entry: StructureCertificate, group: str, shown: pd.DataFrame
+    row: PromiseRow, shown: pd.DataFrame, dice_threshold: float
 ) -> tuple[object, ...]:
     accepted = shown[shown["accept"]]
-    accept = entry.accept.by_group[group]
-    bad = int((accepted["dice"] <= accept.dice_threshold).sum())
-    threshold, chance = accept.threshold, entry.certify_chances.get(group)
+    bad = int((accepted["dice"] <= dice_threshold).sum())
     return (
-        accept.patients,
-        _quantile(entry, group),
+        row.patients,
+        row.quantile_in_words,
         number((shown["dice_high"] - shown["dice_low"]).mean()),
-        "none" if threshold is None else number(threshold),
+        row.threshold_in_words,
         percent(shown["accept"].mean()),
         f"{bad} of {len(accepted)}",
-        "unknown" if chance is None else percent(chance),
-        _needed(accept.patients_needed),
-        entry.patients_empty,
+        row.chance_in_words,
+        row.needed_in_words,
+        row.patients_empty,
     )
-
-
-def _quantile(entry: StructureCertificate, group: str) -> str:
-    interval = entry.interval
-    if isinstance(interval, CrossConformalCertificate):
-        return "cross-conformal"
-    if interval.weighted is not None:
-        return "by the weight of the case"
-    if interval.groups is not None and group in ("all", "other"):
-        return "one per group"
-    quantile = interval.quantile_of(group)
-    return "none: [0, 1]" if quantile is None else number(quantile)
-
-
-def _needed(patients: int | None) -> str:
-    if patients == 0:
-        return "certified"
-    return "no number would do" if patients is None else f"about {patients}"

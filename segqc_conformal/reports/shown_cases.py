@@ -10,7 +10,7 @@ from segqc_conformal.decision import decided
 from segqc_conformal.errors import InputError
 from segqc_conformal.gate import CalibratedGate
 from segqc_conformal.patients import first_case_of_each_patient
-from segqc_conformal.whole_case import WHOLE_CASE, single_structures, worst_dice
+from segqc_conformal.whole_case import WHOLE_CASE, rows_together, worst_dice_together
 
 __all__ = ["ShownCases", "shown_cases", "structures_in_order"]
 
@@ -75,8 +75,8 @@ def shown_cases(gate: CalibratedGate, evaluation: pd.DataFrame | None = None) ->
     gate : CalibratedGate
     evaluation : DataFrame, optional
         Verdict table of `gate` with a column ``dice``; rows without ``dice`` are left out, and of
-        a patient with several cases one is kept. A missing ``dice`` of a whole case is that of
-        its worst structure. None: the calibration cases of the profile.
+        a patient with several cases one is kept. A missing ``dice`` of a whole case or a subset
+        is that of its worst structure. None: the calibration cases of the profile.
 
     Returns
     -------
@@ -107,7 +107,7 @@ def shown_cases(gate: CalibratedGate, evaluation: pd.DataFrame | None = None) ->
             f"verdicts of {[name[:12] for name in others]}",
             "judge the evaluation cases with the gate of this report",
         )
-    evaluation = evaluation.assign(dice=_with_whole_case_dice(evaluation))
+    evaluation = evaluation.assign(dice=_with_dice_together(evaluation, gate))
     labelled = evaluation[evaluation["dice"].notna()]
     if "patient_id" in labelled:
         seed = int(gate.certificate.settings["seed"])
@@ -116,11 +116,12 @@ def shown_cases(gate: CalibratedGate, evaluation: pd.DataFrame | None = None) ->
     return ShownCases(_with_covered(labelled[kept]), evaluated=True)
 
 
-def _with_whole_case_dice(rows: pd.DataFrame) -> pd.Series:
-    whole = rows["structure"] == WHOLE_CASE
-    return rows["dice"].fillna(
-        rows["case_id"].map(worst_dice(rows[single_structures(rows["structure"])])).where(whole)
-    )
+def _with_dice_together(rows: pd.DataFrame, gate: CalibratedGate) -> pd.Series:
+    keys = ["case_id", "structure"]
+    together = rows_together(gate.structures, gate.certificate.settings["subsets"])
+    worst = worst_dice_together(rows, together).set_index(keys)["dice"]
+    found = worst.reindex(pd.MultiIndex.from_frame(rows[keys]))
+    return rows["dice"].fillna(pd.Series(found.to_numpy(), index=rows.index))
 
 
 def structures_in_order(gate: CalibratedGate) -> list[str]:

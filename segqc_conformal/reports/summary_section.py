@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 
+from segqc_conformal.calibrators.cross_certificate import CrossConformalCertificate
 from segqc_conformal.certificate import StructureCertificate
 from segqc_conformal.gate import CalibratedGate
 from segqc_conformal.reports.page import Section, notice, number, paragraph, percent
+from segqc_conformal.reports.promise_rows import promise_rows
 from segqc_conformal.reports.shown_cases import ShownCases, structures_in_order
 
 __all__ = ["summary"]
@@ -30,6 +32,11 @@ def summary(gate: CalibratedGate, cases: ShownCases) -> Section:
             f"these, {bad} with Dice ≤ {settings['dice_threshold']:g}. All others are referred.",
             "good",
         )
+    refused = [row.group_in_words for row in promise_rows(gate, name) if not row.certified]
+    if settings["groups"] is not None and refused and certificate.accept.certified:
+        decision += notice(
+            f"By {settings['groups']}, nothing can be accepted in: {', '.join(refused)}.", "caution"
+        )
     text = paragraph(cases.source, "note") if len(rows) else ""
     return Section("In short", decision + _width_and_signal(gate, certificate, rows) + text)
 
@@ -39,7 +46,10 @@ def _width_and_signal(
 ) -> str:
     aim = percent(1 - gate.certificate.settings["miscoverage"])
     if rows.empty:
-        return paragraph(f"No labelled patient could calibrate. {certificate.interval.promise}")
+        nobody = "No labelled patient could calibrate. "
+        if isinstance(certificate.interval, CrossConformalCertificate):
+            nobody = ""  # all of them did, each under models fitted without it
+        return paragraph(f"{nobody}{certificate.interval.promise}")
     width = (rows["dice_high"] - rows["dice_low"]).mean()
     interval = (
         f"Each mask gets a predicted Dice and an interval meant to hold the true Dice in at least "

@@ -160,7 +160,7 @@ def write_work_list(
 def _listed(listed: pd.DataFrame) -> str:
     if listed.empty:
         return paragraph("Nothing is referred.")
-    head = ("place", "case", "site", "why", "doubtful", "predicted Dice", "interval")
+    head = ("place", "case", "site", "why", "doubtful", "predicted Dice", "Dice interval")
     rows = [
         (
             row["place"],

@@ -236,6 +236,20 @@ def test_a_distance_keeps_its_own_support() -> None:
     assert few.interval(features)[1].tolist() == [np.inf] * 20
 
 
+@pytest.mark.parametrize("method", ["minmax", "plus"])
+def test_the_central_prediction_lies_inside_the_interval(method: str) -> None:
+    rng = np.random.default_rng(4)
+    features, dice = world(24, 6, rng)
+    new, _ = world(300, 6, rng)
+    found = CrossConformalInterval(0.3, method=method).calibrate(Ridge(1e-3), features, dice)
+    (low, high), predicted = found.interval(new), found.predicted(new)
+    assert ((low <= predicted) & (predicted <= high)).all()
+    models = [model.predict(new) for model in found.models]
+    assert predicted == pytest.approx(np.clip(np.median(models, axis=0), 0, 1))
+    few = CrossConformalInterval(method=method).calibrate(Ridge(), features[:5], dice[:5])
+    assert np.isnan(few.predicted(new)).all()
+
+
 def test_promises_say_what_is_proven() -> None:
     features, dice = world(40, 2, np.random.default_rng(0))
 
@@ -243,10 +257,10 @@ def test_promises_say_what_is_proven() -> None:
         return CrossConformalInterval(**settings).calibrate(Ridge(), features, dice).promise
 
     minmax, folds, plus = promise(), promise(folds=20), promise(method="plus")
-    assert "exchangeable with the 40 calibration patients" in minmax
+    assert "exchangeable with the 40 labelled patients" in minmax
     assert "at least 90%" in minmax
     assert "cross-conformal, minmax form)" in minmax
-    assert "drawn independently, like the 40 calibration patients" in folds
+    assert "drawn independently, like the 40 labelled patients" in folds
     assert "plus form run at 95%, because it is proven to twice the misses" in plus
     for text in (minmax, folds, plus):
         assert "nothing is promised with confidence in this one calibration" in text

@@ -40,7 +40,7 @@ def test_only_unknown_groups_are_left_without_a_promise_where_all_are_large() ->
 
 def test_no_group_at_all_promises_nothing() -> None:
     promise = DiceInterval().calibrate([], [], groups=[]).promise
-    assert promise.startswith("Patients of groups not seen get the interval [0, 1]")
+    assert promise.startswith("Too few calibration patients (0) for an interval at 90%: every")
 
 
 def test_another_measure_is_called_by_its_name_and_support() -> None:

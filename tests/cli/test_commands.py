@@ -169,8 +169,21 @@ def test_every_setting_of_calibrate_is_honoured(segqc: Segqc, cohort: Cohort) ->
 def test_explore_writes_no_calibration(segqc: Segqc, cohort: Cohort) -> None:
     write_table(cohort(60), "features.parquet")
     assert segqc("calibrate", "features.parquet", "--out", "cal", "--explore") == 0
-    assert "p_certify" in segqc.out
+    assert "P(certify)" in segqc.out
     assert not Path("cal").exists()
+
+
+def test_explore_writes_the_page_that_is_asked_for_and_is_not_signed(
+    segqc: Segqc, cohort: Cohort
+) -> None:
+    write_table(cohort(60), "features.parquet")
+    words = ("calibrate", "features.parquet", "--out", "cal", "--explore")
+    assert segqc(*words, "--report", "risk.html") == 0
+    assert Path("risk.html").exists()
+    assert Path("risk.json").exists()
+    assert not Path("cal-explore.html").exists()
+    assert segqc(*words, "--by", "ann") == 1
+    assert "expected --explore without --by; received --by ann; remedy: leave" in segqc.err
 
 
 def test_too_small_a_set_is_a_result_with_a_number(segqc: Segqc, cohort: Cohort) -> None:

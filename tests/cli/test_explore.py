@@ -9,6 +9,7 @@ import pytest
 
 from segqc_conformal.cli.app import main
 from segqc_conformal.features.table import write_table
+from segqc_conformal.planning_words import chance_in_words, patients_in_words, per_cent
 
 
 def test_explore_prints_a_table_and_writes_page_and_numbers_but_no_calibration(
@@ -42,11 +43,12 @@ def test_explore_prints_a_table_and_writes_page_and_numbers_but_no_calibration(
         0.85,
         0.9,
     }
-    assert "no calibration label was read" in " ".join(out.split())
+    assert "of whom no label was read" in " ".join(out.split())
     shown = [row for row in numbers["outcomes"] if row["dice_threshold"] == 0.77]
     assert len(shown) == 15
     for row in shown:
         needed = row["patients_needed"]
-        start = f"{row['structure']} {row['tolerated_error']:.3g} {row['p_certify']:.3g}"
+        chance = chance_in_words(row["p_certify"])
+        start = f"{row['structure']} {per_cent(row['tolerated_error'])} {chance}"
         line = next(line for line in out.splitlines() if " ".join(line.split()).startswith(start))
-        assert line.split()[-1] == ("-" if needed is None else str(needed))
+        assert " ".join(line.split()).endswith(patients_in_words(needed))

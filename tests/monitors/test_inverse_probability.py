@@ -107,6 +107,12 @@ def test_cases_that_were_not_audited_are_no_evidence() -> None:
     assert watch.tick(NOW + timedelta(days=31)).state == "STALE"
 
 
+def test_the_promise_counts_cases_not_audits() -> None:
+    watch = InverseProbabilityWatch(BOUND, 0.1, all_reported=True, horizon=500)
+    assert "in 500 cases, audited or not, as long as the mean loss" in watch.promise
+    assert "audits" not in watch.promise
+
+
 BAD_INPUT: list[tuple[str, Callable[[InverseProbabilityWatch], Any]]] = [
     (r"a probability in \[0.1, 1\]", lambda w: w.update("c9", 0.05)),
     (r"a probability in \[0.1, 1\]", lambda w: w.update("c9", nan)),

@@ -16,6 +16,21 @@ def test_plotly_comes_once_and_only_with_a_figure():
     assert "plotly.js v" not in html_page("t", "s", [Section("a", "b")], NOW)
 
 
+def test_links_to_sections_stand_only_where_there_are_several():
+    sections = [Section("one", "a"), Section("two", "b")]
+    assert "<nav>" not in html_page("t", "s", sections[:1], NOW)
+    assert html_page("t", "s", sections, NOW).count('href="#s') == 2
+
+
+def test_short_words_are_not_broken_and_hashes_may_be():
+    body = table(["a"], [["north"], ["8 of 9"], ["0123456789abcdef" * 4], ["x" * 64]])
+    assert [part.split('"')[0] for part in body.split('class="')[1:]] == [
+        "short",
+        "number",
+        "number",
+    ]
+
+
 def test_everything_given_as_text_is_escaped():
     hostile = "<b>&"
     page = html_page(hostile, hostile, [Section(hostile, table([hostile], [[hostile]]))], NOW)

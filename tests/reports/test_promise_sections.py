@@ -5,9 +5,11 @@ import pytest
 
 from segqc_conformal.calibrators.interval import DiceInterval
 from segqc_conformal.gate import CalibratedGate
+from segqc_conformal.quality_gate import QualityGate
 from segqc_conformal.reports.evidence_sections import coverage
-from segqc_conformal.reports.promise_sections import key_numbers
+from segqc_conformal.reports.promise_sections import key_numbers, promises
 from segqc_conformal.reports.shown_cases import shown_cases
+from segqc_conformal.reports.summary_section import summary
 
 Y = np.linspace(0, 1, 60)
 
@@ -40,3 +42,30 @@ def test_intervals_without_one_quantile_are_told_as_what_they_are(
     other = with_interval(gate, DiceInterval().calibrate(Y, Y, **settings))
     assert key_numbers(other, cases).body.count(f"<span>{quantile}</span>") == 3
     assert coverage(other, cases).body.count(f"<span>{expected}</span>") == 3
+
+
+@pytest.mark.parametrize(
+    ("groups", "words"),
+    [
+        (None, "Nothing is promised for a single site."),
+        ("site", "Each site that was calibrated by itself has promises of its own."),
+    ],
+)
+def test_what_is_promised_for_a_single_site_depends_on_the_groups(cohort, cheap, groups, words):
+    gate = QualityGate(groups=groups).calibrate(cohort(100), candidates=cheap)
+    body = coverage(gate, shown_cases(gate)).body
+    assert words in body
+    assert ("Nothing is promised" in body) == (groups is None)
+
+
+def test_each_group_has_a_box_of_its_own_kind_and_the_summary_names_the_refused(cohort, cheap):
+    table = cohort(300)
+    spoilt = table["site"] == "B"
+    table["dice"] = table["dice"].where(~spoilt, 0.9 * table["dice"] - 0.2).clip(0, 1)
+    gate = QualityGate(groups="site").calibrate(table, candidates=cheap)
+    assert gate.certificate.structures["whole_case"].accept.threshold["A"] is not None
+    assert gate.certificate.structures["whole_case"].accept.threshold["B"] is None
+    body = promises(gate).body
+    assert body.count('<div class="notice good">With 90% confidence') == 3
+    assert body.count('<div class="notice caution">Cannot certify') == 3
+    assert "By site, nothing can be accepted in: B." in summary(gate, shown_cases(gate)).body

@@ -1,6 +1,10 @@
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
+from segqc_conformal.quality_gate import QualityGate
 from segqc_conformal.reports.shown_cases import shown_cases, structures_in_order
 
 
@@ -19,6 +23,22 @@ def test_whole_case_with_an_unlabelled_structure_is_left_out(gate, evaluation):
     case = evaluation.loc[first, "case_id"]
     assert case not in set(shown_cases(gate, known).of("whole_case")["case_id"])
     assert case in set(shown_cases(gate, known).of("posterior")["case_id"])
+
+
+def test_subsets_are_shown_with_the_dice_of_their_worst_structure(
+    cohort: Callable[..., pd.DataFrame], cheap: dict[str, Any]
+):
+    names = ("a", "b", "c")
+    gate = QualityGate(subsets={"first": ["a", "b"]}).calibrate(
+        cohort(60, structures=names), candidates=cheap
+    )
+    new = cohort(30, 5000, structures=names)
+    keys = ["case_id", "structure"]
+    known = gate.judge(new).merge(new[[*keys, "dice"]], on=keys, how="left")
+    shown = shown_cases(gate, known).of("subset:first").set_index("case_id")["dice"]
+    worst = new[new["structure"] != "c"].groupby("case_id")["dice"].min()
+    assert len(shown) == 30
+    assert (shown == worst[shown.index]).all()
 
 
 def test_a_patient_counts_once(gate, evaluation):
