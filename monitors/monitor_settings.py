@@ -32,7 +32,9 @@ class MonitorSettings:
         Age in days above which an audit without an answer is overdue, and a version without any
         answered audit is STALE, >= 1.
     on_watch : {"keep", "refer"}
-        Whether cases are still accepted under WATCH, with a verdict that says so, or all referred.
+        Whether cases are still accepted under WATCH, with a verdict that says so, or all referred;
+        then no accepted case is audited any more, so that an accept promise has to wait for a new
+        version.
 
     Raises
     ------
