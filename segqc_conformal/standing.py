@@ -58,8 +58,8 @@ class Standing:
         """What a verdict says of it; empty where nothing."""
         meaning = {
             "WATCH": "the promises are suspended until audits decide",
-            "HARM": "audits show that a promise is broken; every case is referred until there is a new "
-            "version",
+            "HARM": "audits show that a promise is broken; every case is referred until there is "
+            "a new version",
             "STALE": "evidence is missing, so the promises are not known to hold",
         }.get(self.state)
         if meaning is None:
