@@ -7,6 +7,8 @@ from segqc_conformal.monitors.coverage_bound import CoverageBound, coverage_boun
 from segqc_conformal.monitors.dice_estimate import DiceEstimate
 from segqc_conformal.monitors.difference_of_confidences import difference_of_confidences
 from segqc_conformal.monitors.direct_estimate import direct_estimate
+from segqc_conformal.monitors.drift_counts import DriftCounts, bin_edges, counted_files
+from segqc_conformal.monitors.drift_numbers import drift_numbers
 from segqc_conformal.monitors.exchangeability import ExchangeabilityWatch
 from segqc_conformal.monitors.fixed_profile import FixedProfileWatch
 from segqc_conformal.monitors.gate_estimates import gate_estimates
@@ -31,6 +33,7 @@ __all__ = [
     "CoverageBound",
     "CoverageWatch",
     "DiceEstimate",
+    "DriftCounts",
     "ExchangeabilityWatch",
     "FixedProfileWatch",
     "HarmState",
@@ -47,10 +50,13 @@ __all__ = [
     "StratumState",
     "WatchState",
     "WatchedGate",
+    "bin_edges",
     "case_streams",
+    "counted_files",
     "coverage_bound",
     "difference_of_confidences",
     "direct_estimate",
+    "drift_numbers",
     "gate_estimates",
     "label_budget",
     "merged_evidence",
