@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,8 @@ import pandas as pd
 from segqc_conformal.calibration_folder import CalibrationFolder, Switch
 from segqc_conformal.calibration_rows import (
     fitting_rows,
+    hashed_patients,
+    one_case_each,
     rescored,
     tuning_rows,
     unlabelled_rows,
@@ -20,9 +22,11 @@ from segqc_conformal.calibrators.checks import percent
 from segqc_conformal.certification import certified_gate
 from segqc_conformal.errors import CalibrationError, InputError
 from segqc_conformal.gate import CalibratedGate
+from segqc_conformal.iso_times import in_utc
 from segqc_conformal.patients import pseudonym
 from segqc_conformal.plan import fewest_for_interval
 from segqc_conformal.quality_gate import QualityGate
+from segqc_conformal.shadow_check import shadow_check, shadow_patients
 
 if TYPE_CHECKING:
     from segqc_conformal.case_log import CaseLog
@@ -44,7 +48,13 @@ class FolderStatus:
 
 
 def recalibrate(
-    folder: str | Path, table: pd.DataFrame, *, by: str, reason: str, now: datetime | None = None
+    folder: str | Path,
+    table: pd.DataFrame,
+    *,
+    by: str,
+    reason: str,
+    now: datetime | None = None,
+    cooldown_days: int = 0,
 ) -> CalibratedGate:
     """Certify the deployed quality predictor anew, on fresh labelled patients.
 
@@ -61,17 +71,22 @@ def recalibrate(
         Kept for ever in the folder.
     now : datetime, optional
         Time of the switch.
+    cooldown_days : int
+        Refuse to recalibrate so soon after the last recalibration; 0: never.
 
     Returns
     -------
     CalibratedGate
-        The new version, in force. Patients that fitted or calibrated an earlier version are left
-        out and counted.
+        The new version, in force. Patients that fitted, calibrated or checked an earlier version
+        are left out and counted. Of 100 fresh patients or more, one in five calibrates nothing:
+        its labels can only veto (`shadow_check`).
 
     Raises
     ------
     CalibrationError
-        If fewer fresh patients with every structure remain than a finite interval needs.
+        If fewer fresh patients with every structure remain than a finite interval needs, the
+        shadow check speaks against the new version, or the last recalibration is too recent;
+        nothing is then switched.
     InputError
         If the table lacks a feature of the quality predictor.
     IdentityError
@@ -84,6 +99,7 @@ def recalibrate(
     """
     check_who(by, reason)
     versions = CalibrationFolder(folder)
+    _check_cooldown(versions, now or datetime.now(UTC), cooldown_days)
     parent = versions.load()
     settings = QualityGate(**parent.certificate.settings)
     rows, left_out = fitting_rows(table, parent)
@@ -95,9 +111,11 @@ def recalibrate(
     )
     complete = fresh.groupby("case_id")["structure"].transform("nunique") == len(parent.structures)
     _check_enough(fresh.loc[complete, "patient_id"].nunique(), settings)
+    kept = shadow_patients(fresh["patient_id"], settings.seed)
+    shadow, fresh = (fresh[fresh["patient_id"].isin(kept) == apart] for apart in (True, False))
     calibrated = table[table["structure"].isin(parent.structures)]
     others = unlabelled_rows(
-        calibrated, [*known, *fresh["patient_id"]], parent.quality.features, settings.groups
+        calibrated, [*known, *kept, *fresh["patient_id"]], parent.quality.features, settings.groups
     )
     enough = others["patient_id"].nunique() >= SMALLEST_GRID
     gate = certified_gate(
@@ -112,10 +130,13 @@ def recalibrate(
             "parent": parent.id,
             "look": 1,
             "fit_patients": parent.certificate.lineage["fit_patients"],
+            **({"shadow_patients": hashed_patients(shadow)} if kept else {}),
         },
         same_population=False,
         unlabelled=rescored(others, parent) if enough else None,
     )
+    if kept:
+        shadow_check(gate, one_case_each(shadow, settings.seed))
     versions.add(gate, action="recalibrate", by=by, reason=reason, now=now)
     return gate
 
@@ -247,11 +268,26 @@ def check_who(by: str, reason: str) -> None:
         )
 
 
+def _check_cooldown(versions: CalibrationFolder, now: datetime, days: int) -> None:
+    times = [
+        datetime.fromisoformat(switch.at)
+        for switch in versions.history()
+        if switch.action == "recalibrate"
+    ]
+    if days and times and in_utc(now) < in_utc(max(times)) + timedelta(days=days):
+        raise CalibrationError(
+            f"{days} days since the last recalibration",
+            max(times).isoformat(),
+            "find out why the promises broke again so soon, or say --cooldown-days 0",
+        )
+
+
 def _known_patients(table: pd.DataFrame, versions: CalibrationFolder) -> list[str]:
     known: set[str] = set()
     for certificate in versions.certificates().values():
         known |= set(certificate.lineage["fit_patients"])
         known |= set(certificate.lineage["calibration_patients"])
+        known |= set(certificate.lineage.get("shadow_patients", ()))
     return [patient for patient in table["patient_id"].unique() if pseudonym(patient) in known]
 
 

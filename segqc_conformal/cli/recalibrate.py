@@ -38,6 +38,9 @@ def recalibrate(
             "same population; all are counted (needs `segqc calibrate --looks many`).",
         ),
     ] = False,
+    cooldown_days: Annotated[
+        int, typer.Option(help="Refuse so soon after the last recalibration; 0: never.")
+    ] = 0,
     report: Annotated[
         Path | None, typer.Option(help="Report to write. Default: beside the folder.")
     ] = None,
@@ -64,8 +67,12 @@ def recalibrate(
     else:
         with CaseLog(str(log), create=False) as case_log:
             table = audits_since(case_log, str(since))
-    certify = look_again_at_all if look_again else recalibrate_folder
-    gate = certify(calibration, table, by=by, reason=reason)
+    if look_again:
+        gate = look_again_at_all(calibration, table, by=by, reason=reason)
+    else:
+        gate = recalibrate_folder(
+            calibration, table, by=by, reason=reason, cooldown_days=cooldown_days
+        )
     print_certificates(gate)
     path = report or calibration.parent / f"{calibration.name}-report.html"
     print(f"version {gate.id[:12]} is in force; report: {write_report(path, gate)}")
