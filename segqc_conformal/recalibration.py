@@ -283,11 +283,14 @@ def _check_cooldown(versions: CalibrationFolder, now: datetime, days: int) -> No
 
 
 def _known_patients(table: pd.DataFrame, versions: CalibrationFolder) -> list[str]:
+    # a version that a crash kept from being put in force is made again from the same patients
+    in_force = {switch.version for switch in versions.history()}
     known: set[str] = set()
-    for certificate in versions.certificates().values():
-        known |= set(certificate.lineage["fit_patients"])
-        known |= set(certificate.lineage["calibration_patients"])
-        known |= set(certificate.lineage.get("shadow_patients", ()))
+    for version, certificate in versions.certificates().items():
+        if version in in_force:
+            known |= set(certificate.lineage["fit_patients"])
+            known |= set(certificate.lineage["calibration_patients"])
+            known |= set(certificate.lineage.get("shadow_patients", ()))
     return [patient for patient in table["patient_id"].unique() if pseudonym(patient) in known]
 
 

@@ -47,6 +47,21 @@ def test_a_recalibrated_gate_keeps_the_predictor_and_names_its_parent(
     assert (fresh.judge(cohort(5, 5000))["calibration"] == fresh.id).all()
 
 
+def test_a_recalibration_cut_off_before_the_switch_can_be_done_again(
+    folder: Path, cohort: Cohort, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut_off(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(CalibrationFolder, "activate", cut_off)
+        recalibrate(folder, cohort(40, 1000), **WHO, now=NOW)
+    assert len(CalibrationFolder(folder).versions()) == 2
+    fresh = recalibrate(folder, cohort(40, 1000), **WHO, now=NOW)
+    assert CalibrationFolder(folder).active == fresh.id
+    assert len(CalibrationFolder(folder).versions()) == 2
+
+
 def test_patients_that_fitted_or_calibrated_before_are_left_out_and_counted(
     gate: CalibratedGate, folder: Path, cohort: Cohort
 ) -> None:
