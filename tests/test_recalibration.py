@@ -53,9 +53,10 @@ def test_a_recalibration_cut_off_before_the_switch_can_be_done_again(
     def cut_off(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patched:
         patched.setattr(CalibrationFolder, "activate", cut_off)
-        recalibrate(folder, cohort(40, 1000), **WHO, now=NOW)
+        with pytest.raises(KeyboardInterrupt):
+            recalibrate(folder, cohort(40, 1000), **WHO, now=NOW)
     assert len(CalibrationFolder(folder).versions()) == 2
     fresh = recalibrate(folder, cohort(40, 1000), **WHO, now=NOW)
     assert CalibrationFolder(folder).active == fresh.id

@@ -22,6 +22,8 @@ def judge(
 
     Example: segqc judge calibration/ features.parquet --out verdicts.parquet
     """
+    import pandas as pd
+
     from segqc_conformal.cli.tables import print_frame
     from segqc_conformal.features.table import read_table, write_table
     from segqc_conformal.gate import CalibratedGate
@@ -31,8 +33,9 @@ def judge(
     write_table(verdicts, out)
     if sidecar is not None:
         write_sidecars(verdicts, sidecar)
-    counts = verdicts.groupby(["structure", "reason"], sort=False).size().rename("cases")
-    print_frame(counts.reset_index(), "Verdicts")
+    structure = pd.Categorical(verdicts["structure"], verdicts["structure"].unique())
+    counts = verdicts.groupby([structure, "reason"], observed=True).size().rename("cases")
+    print_frame(counts.rename_axis(["structure", "reason"]).reset_index(), "Verdicts")
     print(f"{verdicts['case_id'].nunique()} cases, verdicts in {out}")
     refused = verdicts.loc[verdicts["reason"].isin(["input_error", "unknown_group"]), "message"]
     if len(refused):

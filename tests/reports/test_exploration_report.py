@@ -2,6 +2,7 @@ import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from segqc_conformal.errors import FileFormatError
 from segqc_conformal.exploration import Exploration
+from segqc_conformal.planning_words import chance_in_words, per_cent
 from segqc_conformal.quality_gate import QualityGate
 from segqc_conformal.reports.exploration_report import write_exploration
 from segqc_conformal.reports.page import percent
@@ -49,8 +51,8 @@ def test_page_shows_the_numbers_of_the_json(page: Path) -> None:
         line = [
             f"{row['dice_threshold']:g}",
             percent(row["bad_share"]),
-            percent(row["tolerated_error"], 1),
-            percent(row["p_certify"]),
+            per_cent(row["tolerated_error"]),
+            escape(chance_in_words(row["p_certify"])),
             "–" if share is None else percent(share),
             percent(row["share_accepted"]),
             "no number does" if needed is None else str(needed),
@@ -68,8 +70,8 @@ def test_page_says_first_that_it_spends_nothing_and_what_the_whole_case_gets(
     assert "No calibration label was read, so choosing by this page spends nothing" in short
     rows = found.at(0.8)
     own = rows[(rows["structure"] == "whole_case") & (rows["tolerated_error"] == 0.1)].iloc[0]
-    chance = percent(own["p_certify"]).replace(" ", "\u00a0")
-    assert "Whole case at Dice &gt; 0.8 and a tolerated error of 10.0\u00a0%" in short
+    chance = escape(chance_in_words(own["p_certify"])).replace(" ", "\u00a0")
+    assert "Whole case at Dice &gt; 0.8 and a tolerated error of 10\u00a0%" in short
     assert f"with probability {chance}" in short
 
 
@@ -123,7 +125,7 @@ def test_nobody_to_calibrate_on_is_a_page_too(
     )
     text = write_exploration(tmp_path / "e.html", found, now=NOW)[0].read_text("utf-8")
     assert "a certificate comes with probability 0\u00a0%" in text
-    assert "; 0 are there" in text
+    assert "; there are 0." in text
     assert "cross-conformal, whose width is not forecast" in text
 
 
