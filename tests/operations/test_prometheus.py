@@ -32,7 +32,9 @@ def parsed(text: str) -> dict[str, dict[tuple[tuple[str, str], ...], float]]:
             assert match is not None, line
             assert match[1] == name
             labels = LABEL.findall(match[2] or "")
-            assert "".join(f'{label}="{value}",' for label, value in labels)[:-1] == (match[2] or "")
+            assert "".join(f'{label}="{value}",' for label, value in labels)[:-1] == (
+                match[2] or ""
+            )
             key = tuple(
                 (label, re.sub(r"\\.", lambda each: ESCAPES[each[0]], value))
                 for label, value in labels

@@ -71,9 +71,7 @@ def test_each_change_is_sent_once_signed_and_in_order(log_url: str, receiver: An
     assert not any(name in body for name in (b"Mueller", b"Anna", b"c1"))
 
 
-def test_what_is_not_taken_is_sent_again_with_the_same_key(
-    log_url: str, receiver: Any
-) -> None:
+def test_what_is_not_taken_is_sent_again_with_the_same_key(log_url: str, receiver: Any) -> None:
     hook = Webhook(receiver.url, SECRET)
     receiver.answers = [500, 204, 302]
     with CaseLog(log_url) as log:
@@ -94,9 +92,7 @@ def test_what_is_not_taken_is_sent_again_with_the_same_key(
     assert ids[0] != ids[1]
 
 
-def test_nobody_there_costs_one_time_out_and_loses_nothing(
-    log_url: str, receiver: Any
-) -> None:
+def test_nobody_there_costs_one_time_out_and_loses_nothing(log_url: str, receiver: Any) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound, but nobody listens
         silent = Webhook(f"http://127.0.0.1:{taken.getsockname()[1]}/", SECRET)
