@@ -117,6 +117,25 @@ def test_a_receiver_that_hangs_is_given_up(log_url: str) -> None:
         assert "timed out" in deliver(log, hook, NOW)[0]
 
 
+def test_a_death_between_sending_and_recording_sends_again_with_the_same_key(
+    log_url: str, receiver: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dies(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    hook = Webhook(receiver.url, SECRET)
+    with CaseLog(log_url) as log:
+        note(log, CHANGED)
+        with monkeypatch.context() as patch:
+            patch.setattr(CaseLog, "record_delivery", dies)
+            with pytest.raises(KeyboardInterrupt):
+                deliver(log, hook, NOW)
+        assert deliver(log, hook, NOW) == []
+        assert deliver(log, hook, NOW) == []
+    first, second = (body for _, body in receiver.requests)
+    assert first == second
+
+
 def test_without_a_webhook_nothing_is_put_down(log_url: str, receiver: Any) -> None:
     with CaseLog(log_url) as log:
         note(log, CHANGED, notify=False)
