@@ -42,7 +42,12 @@ class _Read:
 
 
 def run_monitors(
-    log: CaseLog, gate: WatchedGate, now: datetime, settings: MonitorSettings | None = None
+    log: CaseLog,
+    gate: WatchedGate,
+    now: datetime,
+    settings: MonitorSettings | None = None,
+    *,
+    notify: bool = False,
 ) -> MonitorRun:
     """Feed what is new in the log to the monitors of one version.
 
@@ -58,6 +63,8 @@ def run_monitors(
     settings : MonitorSettings, optional
         Declared by the first run, and the same in every later one; None: those declared, in the
         first run the default ones.
+    notify : bool
+        Whether changes of state are also put down for a webhook, in the same transaction.
 
     Returns
     -------
@@ -93,9 +100,9 @@ def run_monitors(
         read.skipped += missed
         monitor.cases = int(cases["sequence"].iloc[-1])
         events = [*_skipped(gate.id, "cases_skipped", missed), *_settled(monitor, now)]
-        saved = _commit(log, monitor, saved, events, now)
+        saved = _commit(log, monitor, saved, events, now, notify)
     events = _feed_audits(log, monitor, now, read)
-    _commit(log, monitor, saved, events, now)
+    _commit(log, monitor, saved, events, now, notify)
     return monitor_run(monitor, read)
 
 
@@ -126,10 +133,19 @@ def _commit(
     saved: SavedMonitor | None,
     events: list[Event],
     now: datetime,
+    notify: bool,
 ) -> SavedMonitor:
     new = SavedMonitor(monitor.cases, monitor.to_json())
     if new != saved or events:
-        log.commit_monitor(MONITOR, monitor.gate.id, new, previous=saved, events=events, now=now)
+        log.commit_monitor(
+            MONITOR,
+            monitor.gate.id,
+            new,
+            previous=saved,
+            events=events,
+            now=now,
+            notify=notify,
+        )
     return new
 
 

@@ -9,12 +9,14 @@
     │   └── FileFormatError     a file that is corrupt, truncated or of an unknown kind
     ├── SamplingError           a sampler that cannot work with this model
     ├── CalibrationError        calibration data that cannot carry the promise asked for
+    ├── BusyError               another run that is going on
     └── TamperedError           a calibration folder whose bytes are not those that were saved
 """
 
 from __future__ import annotations
 
 __all__ = [
+    "BusyError",
     "CalibrationError",
     "FileFormatError",
     "GeometryError",
@@ -80,6 +82,10 @@ class SamplingError(SegqcError):
 
 class CalibrationError(SegqcError):
     """Calibration data that cannot carry the promise asked for."""
+
+
+class BusyError(SegqcError):
+    """Another run works on the same log."""
 
 
 class TamperedError(SegqcError):

@@ -3,6 +3,7 @@
 from segqc_conformal.case_log.adding import AddResult
 from segqc_conformal.case_log.audit_rates import AuditRates
 from segqc_conformal.case_log.log import CaseLog
-from segqc_conformal.case_log.monitoring import Event, SavedMonitor
+from segqc_conformal.case_log.monitoring import Event, LogCounts, SavedMonitor
+from segqc_conformal.case_log.outbox import Notice
 
-__all__ = ["AddResult", "AuditRates", "CaseLog", "Event", "SavedMonitor"]
+__all__ = ["AddResult", "AuditRates", "CaseLog", "Event", "LogCounts", "Notice", "SavedMonitor"]

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
 
-from segqc_conformal.case_log.schema import METADATA
+from segqc_conformal.case_log.upgrading import bring_up_to_date
 from segqc_conformal.errors import FileFormatError, InputError
 
 __all__ = ["open_engine", "writing"]
@@ -19,7 +19,7 @@ WAIT_FOR_LOCK_S = 30
 
 
 def open_engine(url: str, create: bool = True) -> Engine:
-    """Open the database at `url`; tables that are missing are made.
+    """Open the database at `url`; tables are made where there are none, and upgraded where old.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def open_engine(url: str, create: bool = True) -> Engine:
     InputError
         If `url` cannot be read as one.
     FileFormatError
-        If the database cannot be opened, or the file is none.
+        If the database cannot be opened, the file is none, or the log is of a newer version.
 
     Notes
     -----
@@ -60,7 +60,7 @@ def open_engine(url: str, create: bool = True) -> Engine:
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     try:
-        METADATA.create_all(engine)
+        bring_up_to_date(engine)
     except DatabaseError as error:
         engine.dispose()
         raise FileFormatError(
@@ -68,6 +68,9 @@ def open_engine(url: str, create: bool = True) -> Engine:
             f"{engine.url.render_as_string(hide_password=True)}: {error.orig}",
             "check path and permissions; if the file is damaged, restore it from a backup",
         ) from error
+    except BaseException:
+        engine.dispose()
+        raise
     return engine
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
@@ -24,8 +25,10 @@ from segqc_conformal.case_log.audits import answer_audit, draw_cases
 from segqc_conformal.case_log.engine import open_engine, writing
 from segqc_conformal.case_log.monitoring import (
     Event,
+    LogCounts,
     SavedMonitor,
     read_cases,
+    read_counts,
     read_events,
     read_pace,
     read_state,
@@ -34,7 +37,9 @@ from segqc_conformal.case_log.monitoring import (
     write_events,
     write_state,
 )
+from segqc_conformal.case_log.outbox import Notice, due_notices, record_delivery, record_failure
 from segqc_conformal.case_log.rows import check_verdicts
+from segqc_conformal.case_log.run_lock import only_run
 from segqc_conformal.errors import InputError
 
 __all__ = ["CaseLog"]
@@ -206,6 +211,7 @@ class CaseLog:
         previous: SavedMonitor | None,
         events: Sequence[Event] = (),
         now: datetime,
+        notify: bool = False,
     ) -> None:
         """Save state, cursor and events of a monitor in one transaction.
 
@@ -221,6 +227,8 @@ class CaseLog:
             Recorded at the time `now`.
         now : datetime
             Time of the run.
+        notify : bool
+            Whether a webhook is to be told: `due_notices` then has the changes of state.
 
         Raises
         ------
@@ -229,7 +237,49 @@ class CaseLog:
         """
         with writing(self._engine) as connection:
             write_state(connection, name, calibration, saved, previous)
-            write_events(connection, events, now)
+            write_events(connection, events, now, notify=notify)
+
+    def only_run(self, wait_s: float = 0.0) -> AbstractContextManager[None]:
+        """Keep every other run of the monitors out while a block lasts.
+
+        Parameters
+        ----------
+        wait_s : float
+            How long to wait for a run that is going on.
+
+        Raises
+        ------
+        BusyError
+            If it goes on for longer.
+        """
+        return only_run(self._engine, wait_s)
+
+    def due_notices(self, now: datetime) -> list[Notice]:
+        """Return what a webhook is still to be told and may be tried at `now`, oldest first."""
+        with self._engine.connect() as connection:
+            return due_notices(connection, now)
+
+    def record_delivery(self, notice: Notice, *, now: datetime) -> None:
+        """Record that the receiver took a notice."""
+        with writing(self._engine) as connection:
+            record_delivery(connection, notice.key, now)
+
+    def record_failure(self, notice: Notice, *, next_attempt: datetime) -> None:
+        """Record that the receiver did not take a notice, and from when on to try again."""
+        with writing(self._engine) as connection:
+            record_failure(connection, notice.key, next_attempt)
+
+    def counts(self, now: datetime, stale_after_days: int) -> LogCounts:
+        """Return the numbers of cases, of unanswered audits, and of those of them that are overdue.
+
+        Parameters
+        ----------
+        now : datetime
+        stale_after_days : int
+            Days after which an audit is overdue.
+        """
+        with self._engine.connect() as connection:
+            return read_counts(connection, now, stale_after_days)
 
     def monitor_states(self, name: str) -> dict[str, SavedMonitor]:
         """Return the saved states of the monitor `name`, by calibration."""

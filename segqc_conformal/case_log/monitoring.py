@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pandas as pd
 from sqlalchemy import Connection, Select, and_, func, insert, select, update
 
 from segqc_conformal.case_log import schema
+from segqc_conformal.case_log.outbox import put_in_outbox
 from segqc_conformal.case_log.rows import expand_features, fetched, time_text
 from segqc_conformal.errors import InputError
+from segqc_conformal.iso_times import in_utc
 
 __all__ = [
     "Event",
+    "LogCounts",
     "SavedMonitor",
     "read_cases",
+    "read_counts",
     "read_events",
     "read_pace",
     "read_state",
@@ -27,7 +31,7 @@ __all__ = [
     "write_state",
 ]
 
-CASES, STATE = schema.cases.c, schema.monitor_state.c
+CASES, STATE, AUDITS = schema.cases.c, schema.monitor_state.c, schema.audits.c
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,21 @@ class SavedMonitor:
 
     cursor: int
     state: str
+
+
+@dataclass(frozen=True)
+class LogCounts:
+    """Cases in the log; audits drawn and not answered, and those of them that took too long.
+
+    Examples
+    --------
+    >>> LogCounts(cases=100, audits_pending=5, audits_overdue=1).audits_pending
+    5
+    """
+
+    cases: int
+    audits_pending: int
+    audits_overdue: int
 
 
 def _past(query: Select[Any], cursor: int, calibration: str | None) -> Select[Any]:
@@ -107,6 +126,22 @@ def read_pace(
     return int(count), first, last
 
 
+def read_counts(connection: Connection, now: datetime, stale_after_days: int) -> LogCounts:
+    """Count cases and unanswered audits; overdue are those drawn before that day."""
+    # by whole days, as monitors count
+    day = (in_utc(now) - timedelta(days=stale_after_days)).replace(
+        hour=0, minute=0, second=0, microsecond=0
+    )
+    waiting = select(func.count()).select_from(schema.audits)
+    waiting = waiting.where(AUDITS.drawn_at.is_not(None), AUDITS.answered_at.is_(None))
+    queries = (
+        select(func.count()).select_from(schema.cases),
+        waiting,
+        waiting.where(AUDITS.drawn_at < time_text(day)),
+    )
+    return LogCounts(*(connection.execute(query).scalar_one() for query in queries))
+
+
 def read_state(connection: Connection, name: str, calibration: str) -> SavedMonitor | None:
     """Return the saved monitor, or None before its first commit."""
     query = select(STATE.cursor, STATE.state).where(
@@ -155,11 +190,12 @@ def read_events(connection: Connection) -> pd.DataFrame:
     return fetched(connection, select(schema.events).order_by(schema.events.c.number))
 
 
-def write_events(connection: Connection, events: Sequence[Event], now: datetime) -> None:
-    """Insert events at the time `now`."""
+def write_events(
+    connection: Connection, events: Sequence[Event], now: datetime, *, notify: bool = False
+) -> None:
+    """Insert events at the time `now`; `notify`: and put down what a webhook is to be told."""
     for event in events:
-        connection.execute(
-            insert(schema.events).values(
-                time=time_text(now), kind=event.kind, detail=dict(event.detail)
-            )
-        )
+        row = {"time": time_text(now), "kind": event.kind, "detail": dict(event.detail)}
+        key = connection.execute(insert(schema.events).values(**row)).inserted_primary_key
+        if notify and key is not None:
+            put_in_outbox(connection, int(key[0]), event.kind, event.detail, now)

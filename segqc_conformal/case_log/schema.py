@@ -1,4 +1,4 @@
-"""The tables of the case log."""
+"""The tables of the case log, as the newest file in `migrations/versions` leaves them."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ __all__ = [
     "events",
     "features",
     "monitor_state",
+    "outbox",
     "verdicts",
 ]
 
@@ -129,4 +130,17 @@ events = Table(
     Column("time", Text, nullable=False),
     Column("kind", Text, nullable=False),
     Column("detail", JSON, nullable=False),
+)
+
+# What a webhook is to be told of an event. `key` is the same at every attempt, so that a receiver
+# knows a second delivery; no `next_attempt_at`: at the next run.
+outbox = Table(
+    "outbox",
+    METADATA,
+    Column("number", ForeignKey("events.number"), primary_key=True),
+    Column("key", Text, nullable=False),
+    Column("data", JSON, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_attempt_at", Text),
+    Column("delivered_at", Text),
 )

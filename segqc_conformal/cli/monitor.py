@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from segqc_conformal.cli.options import CalibrationOption, LogOption
+
+if TYPE_CHECKING:
+    from segqc_conformal.operations.webhook import Webhook
 
 __all__ = ["monitor"]
 
@@ -51,19 +55,36 @@ def run(
     exit_zero: Annotated[
         bool, typer.Option("--exit-zero", help="Exit 0 on alarm and missing evidence too.")
     ] = False,
+    wait: Annotated[
+        float, typer.Option(help="Seconds to wait for another run that is going on.", min=0.0)
+    ] = 0.0,
+    prometheus: Annotated[
+        Path | None,
+        typer.Option(help="File ending in .prom to write for the textfile collector."),
+    ] = None,
+    webhook: Annotated[
+        str | None, typer.Option(help="URL that is told of changes of state. Default: nobody.")
+    ] = None,
+    webhook_secret_file: Annotated[
+        Path | None, typer.Option(help="File with the secret that signs what the webhook is told.")
+    ] = None,
 ) -> None:
     """Read the log past its cursors and update the monitors; one JSON line on standard output.
 
     What is declared in the first run stays: options may be left out afterwards. From the run on,
     verdicts of the calibration folder say what was found. Exit codes: 0 ok, 1 error, 10 alarm, 11
-    not enough or stale evidence.
+    not enough or stale evidence. A webhook that cannot be reached changes none of them: it is said
+    on standard error, and a later run tries again.
     """
     from segqc_conformal.calibration_folder import CalibrationFolder
     from segqc_conformal.case_log import CaseLog
     from segqc_conformal.monitors.monitor_settings import MonitorSettings
     from segqc_conformal.monitors.run import run_monitors, saved_monitor
     from segqc_conformal.monitors.segments import watched
+    from segqc_conformal.operations.prometheus import write_prometheus
+    from segqc_conformal.operations.webhook import deliver
 
+    told = _receiver(webhook, webhook_secret_file)
     given: dict[str, Any] = {
         "seed": seed,
         "horizon": horizon,
@@ -77,16 +98,36 @@ def run(
     folder = CalibrationFolder(calibration)
     now = datetime.now(UTC) if as_of is None else as_of.replace(tzinfo=as_of.tzinfo or UTC)
     gate = watched(folder.load())
-    with CaseLog(log, create=False) as case_log:
+    with CaseLog(log, create=False) as case_log, case_log.only_run(wait):
         saved = saved_monitor(case_log, gate)
         declared = MonitorSettings() if saved is None else saved.settings
         settings = replace(
             declared, **{name: value for name, value in given.items() if value is not None}
         )
-        result = run_monitors(case_log, gate, now, settings)
-    folder.publish(gate.id, result.standings)
-    print(json.dumps({"calibration": gate.id, "time": now.isoformat(), **asdict(result)}))
+        result = run_monitors(case_log, gate, now, settings, notify=told is not None)
+        folder.publish(gate.id, result.standings)
+        if prometheus is not None:
+            counts = case_log.counts(now, settings.stale_after_days)
+            write_prometheus(prometheus, gate.id, result, counts, datetime.now(UTC))
+        print(json.dumps({"calibration": gate.id, "time": now.isoformat(), **asdict(result)}))
+        for problem in [] if told is None else deliver(case_log, told, datetime.now(UTC)):
+            print(problem, file=sys.stderr)
     raise typer.Exit(0 if exit_zero else result.exit_code)
+
+
+def _receiver(url: str | None, secret_file: Path | None) -> Webhook | None:
+    from segqc_conformal.errors import InputError
+    from segqc_conformal.operations.webhook import Webhook, read_secret
+
+    if url is None and secret_file is None:
+        return None
+    if url is None or secret_file is None:
+        raise InputError(
+            "both --webhook and --webhook-secret-file, or none of them",
+            "one of them",
+            "what is sent is always signed; docs/operations says how the receiver checks it",
+        )
+    return Webhook(url, read_secret(secret_file))
 
 
 @monitor.command("report")

@@ -325,12 +325,12 @@ url, profile, inside, commits = sys.argv[1], sys.argv[2], sys.argv[3] == "inside
 run.BATCH = 25
 write_events, commit, count = log_module.write_events, log_module.CaseLog.commit_monitor, 0
 
-def killed_inside(connection, events, now):
+def killed_inside(connection, events, now, **named):
     global count
     count += 1
-    if inside and count == commits:  # the state is written, the transaction is open
+    write_events(connection, events, now, **named)
+    if inside and count == commits:  # all is written, the transaction is open
         os.kill(os.getpid(), signal.SIGKILL)
-    write_events(connection, events, now)
 
 def killed_after(self, *arguments, **named):
     commit(self, *arguments, **named)
@@ -341,7 +341,7 @@ log_module.write_events, log_module.CaseLog.commit_monitor = killed_inside, kill
 with log_module.CaseLog(url) as log:
     segment = Segment("all", None, 0.1, None)
     gate = WatchedGate("f00d", pd.read_parquet(profile), (segment,))
-    run.run_monitors(log, gate, datetime(2026, 11, 23, 8, tzinfo=UTC))
+    run.run_monitors(log, gate, datetime(2026, 11, 23, 8, tzinfo=UTC), notify=True)
 """
 
 
@@ -369,10 +369,12 @@ def test_a_run_killed_inside_and_after_a_commit_is_replayed_bit_for_bit(
             assert saved is not None
             assert saved.cursor == cursor
             assert log.events().empty
+            assert log.due_notices(NOW) == []
         gate = watched_gate(Segment("all", None, 0.1, None))
-        found = run_monitors(log, gate, NOW)
+        found = run_monitors(log, gate, NOW, notify=True)
         saved = log.monitor_state(run.MONITOR, GATE)
         assert log.events()["kind"].tolist() == ["state_changed"]
+        assert [notice.kind for notice in log.due_notices(NOW)] == ["state_changed"]
     for verdict, feature in zip(verdicts.itertuples(), features.itertuples(), strict=True):
         values = {"accept_score": verdict.accept_score, "feature_x": feature.feature_x}
         watch.update(values, verdict.case_id, "A", verdict.time.to_pydatetime())

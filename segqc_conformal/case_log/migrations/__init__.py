@@ -1,0 +1,1 @@
+"""How the log's schema came to be: one revision per change, each in a file of its own."""

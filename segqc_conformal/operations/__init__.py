@@ -1,0 +1,1 @@
+"""Beside the walk: what a run of the monitors tells other systems."""

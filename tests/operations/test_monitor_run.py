@@ -1,0 +1,155 @@
+"""`segqc monitor run` with everything that it may tell other systems."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from segqc_conformal.case_log import CaseLog
+from segqc_conformal.cli.app import main
+from segqc_conformal.gate import CalibratedGate
+
+Cohort = Callable[..., pd.DataFrame]
+SECRET = "a secret of more than sixteen bytes"
+LOG = "sqlite:///log.db"
+RUN = ("monitor", "run", "--log", LOG, "--calibration", "calibration")
+AS_OF = ("--as-of", "2026-11-23T08:00:00")
+
+# Refuses what leaves this machine before it leaves; loopback and Unix sockets may pass.
+GUARD = """
+import ipaddress, os, sys
+def stop(told):
+    print(told, file=sys.stderr, flush=True)
+    os._exit(99)  # nothing may catch it
+def refuse(event, arguments):
+    if event in ("socket.connect", "socket.sendto") and isinstance(arguments[1], tuple):
+        if not ipaddress.ip_address(arguments[1][0]).is_loopback:
+            stop(f"{event} to {arguments[1]}")
+    if event == "socket.getaddrinfo" and arguments[0] not in (None, "localhost", "127.0.0.1"):
+        stop(f"{event} of {arguments[0]}")
+sys.addaudithook(refuse)
+"""
+COMMAND = "from segqc_conformal.cli.app import main; main(sys.argv[1:])"
+CONNECTS = "import socket; socket.create_connection(('192.0.2.1', 80), timeout=1)"
+
+
+class Segqc:
+    """Run `segqc`; keep what it printed."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys, self.out, self.err = capsys, "", ""
+
+    def __call__(self, *words: object) -> Any:
+        with pytest.raises(SystemExit) as stopped:
+            main([str(word) for word in words])
+        self.out, self.err = self._capsys.readouterr()
+        return stopped.value.code
+
+
+@pytest.fixture
+def segqc(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    gate: CalibratedGate,
+    cohort: Cohort,
+) -> Segqc:
+    """Log cases that were judged after a change."""
+    monkeypatch.chdir(tmp_path)
+    gate.save("calibration", by="ann", reason="first")
+    Path("secret").write_text(SECRET + "\n")
+    new = pd.concat([cohort(60, 5000, empty=0.03), cohort(120, 6000)], ignore_index=True)
+    new.loc[new["case_id"] >= "c6000", "feature_agreement"] *= 0.5
+    with CaseLog(LOG) as log:
+        log.add(gate.judge(new), new, gate_patients=gate.patients)
+    return Segqc(capsys)
+
+
+def test_one_slot_run_twice_is_told_once_and_found_once(segqc: Segqc, receiver: Any) -> None:
+    run = (*RUN, *AS_OF, "--webhook", receiver.url, "--webhook-secret-file", "secret")
+    assert segqc(*run, "--prometheus", "out/segqc.prom") == 10
+    assert segqc.err == ""
+    first = json.loads(segqc.out)
+    with CaseLog(LOG) as log:
+        events = log.events()
+    assert segqc(*run, "--prometheus", "out/segqc.prom") == 10
+    again = json.loads(segqc.out)
+    assert (again["segments"], again["new_cases"]) == (first["segments"], 0)
+    with CaseLog(LOG) as log:
+        pd.testing.assert_frame_equal(log.events(), events)
+    ((_, body),) = receiver.requests
+    told = json.loads(body)
+    assert (told["data"]["before"], told["data"]["after"]) == ("OK", "WATCH")
+    assert not any(f"c{number}" in body.decode() for number in range(5000, 6120))
+    text = Path("out/segqc.prom").read_text()
+    assert 'segqc_state{segment="all",state="WATCH"} 1\n' in text
+    assert "segqc_cases_total 180\n" in text
+    assert f'segqc_calibration_info{{version="{first["calibration"]}"}} 1\n' in text
+
+
+def test_a_webhook_that_fails_changes_no_exit_code_and_is_told_later(
+    segqc: Segqc, receiver: Any
+) -> None:
+    run = (*RUN, "--webhook", receiver.url, "--webhook-secret-file", "secret")
+    receiver.answers = [503]
+    assert segqc(*run) == 10
+    assert json.loads(segqc.out)["status"] == "alarm"
+    assert "answer 503" in segqc.err
+    assert SECRET not in segqc.err
+    assert segqc(*run) == 10
+    assert segqc.err == ""
+    assert len(receiver.requests) == 1  # not due yet
+
+
+def test_without_a_webhook_nobody_is_told_of_what_happened_meanwhile(
+    segqc: Segqc, receiver: Any
+) -> None:
+    assert segqc(*RUN) == 10
+    assert segqc(*RUN, "--webhook", receiver.url, "--webhook-secret-file", "secret") == 10
+    assert receiver.requests == []
+
+
+def test_wrong_usage_of_the_webhook_is_an_error_before_anything_runs(segqc: Segqc) -> None:
+    for words in (
+        ("--webhook", "http://127.0.0.1:9/"),
+        ("--webhook-secret-file", "secret"),
+        ("--webhook", "http://127.0.0.1:9/", "--webhook-secret-file", "missing"),
+        ("--webhook", "telnet://127.0.0.1", "--webhook-secret-file", "secret"),
+    ):
+        assert segqc(*RUN, *words) == 1
+        assert segqc.out == ""
+        assert "Error: " in segqc.err
+    with CaseLog(LOG) as log:
+        assert log.events().empty
+
+
+def test_two_runs_at_once_do_not_both_work(segqc: Segqc) -> None:
+    with CaseLog(LOG) as log, log.only_run():
+        assert segqc(*RUN) == 1
+        assert segqc.out == ""
+        assert "BusyError: expected no other run" in segqc.err
+        assert segqc(*RUN, "--wait", 0.3) == 1
+        assert log.events().empty
+    assert segqc(*RUN, "--wait", 0.3) == 10
+
+
+def guarded(code: str, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", GUARD + code, *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_a_default_run_connects_to_nobody(segqc: Segqc) -> None:
+    done = guarded(COMMAND, *RUN, "--prometheus", "segqc.prom")
+    assert done.returncode == 10, done.stderr
+    assert json.loads(done.stdout)["status"] == "alarm"
+
+
+def test_what_connects_is_caught() -> None:
+    done = guarded(CONNECTS)
+    assert done.returncode == 99
+    assert "192.0.2.1" in done.stderr
