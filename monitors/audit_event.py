@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,8 +24,7 @@ class AuditEvent:
     case_id, site, stratum : str
     sequence : int
         Of the case.
-    epoch : int
-        Of the stratum's rate when it was drawn.
+    case_time : datetime or None
     common : bool
         Drawn at the rate that accepted and referred cases share.
     accepted : bool
@@ -50,7 +50,7 @@ class AuditEvent:
     site: str
     stratum: str
     sequence: int
-    epoch: int
+    case_time: datetime | None
     common: bool
     accepted: bool
     promised: bool
@@ -63,25 +63,27 @@ class AuditEvent:
 
 
 def audit_events(draws: pd.DataFrame, answers: pd.DataFrame, until: datetime) -> list[AuditEvent]:
-    """Return what `CaseLog.draws_after` and `answers_after` tell, in the order of time.
+    """Return what `CaseLog.draws_after` and `answers_after` tell, each answer after its draw.
 
     Parameters
     ----------
     draws, answers : DataFrame
     until : datetime
-        Later events are left for a later run.
+        Later draws, and answers from the first later one on, are left for a later run.
 
     Notes
     -----
     Guarantee: none.
     """
-    drawn = [_event(row) for row in draws.to_dict("records")]
-    answered = [_answer(row) for row in answers.to_dict("records")]
-    # a draw before the answers of the same moment: an answer needs its draw
-    events = sorted(
-        [*drawn, *answered], key=lambda event: (event.time, event.answer or 0, event.sequence)
-    )
-    return [event for event in events if event.time <= until]
+    drawn = deque(each for each in map(_event, draws.to_dict("records")) if each.time <= until)
+    events: list[AuditEvent] = []
+    for answer in map(_answer, answers.to_dict("records")):
+        if answer.time > until:
+            break
+        while drawn and drawn[0].time <= answer.time:
+            events.append(drawn.popleft())
+        events.append(answer)
+    return [*events, *drawn]
 
 
 def _event(row: dict[Any, Any], drawn: str = "time") -> AuditEvent:
@@ -90,7 +92,7 @@ def _event(row: dict[Any, Any], drawn: str = "time") -> AuditEvent:
         site=row["site"],
         stratum=row["stratum"],
         sequence=int(row["sequence"]),
-        epoch=int(row["epoch"]),
+        case_time=None if pd.isna(row["case_time"]) else row["case_time"].to_pydatetime(),
         common=bool(row["common"]),
         accepted=bool(row["accept"]),
         promised=row["reason"] not in NO_PROMISE,

@@ -55,6 +55,11 @@ class ExchangeabilityWatch(ValueWatch):
     SCHEMA = "exchangeability-watch/2"
     STREAM = StreamWatch
 
+    @property
+    def edges(self) -> dict[str, list[float]]:
+        """Bin edges of each stream."""
+        return {stream.name: stream.edges for stream in self._streams}
+
     def fresh(self, edges: Mapping[str, Sequence[float]]) -> ExchangeabilityWatch:
         """Return a watch of the same streams and sites with empty bags.
 

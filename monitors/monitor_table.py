@@ -4,54 +4,52 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 import pandas as pd
 
 from segqc_conformal.monitors.pace import audits_in_words, cases_per_day, false_alarms_in_words
-from segqc_conformal.monitors.segment_monitor import ACCEPTED_ERROR
+from segqc_conformal.monitors.segment_monitor import ACCEPTED_ERROR, MISCOVERAGE
 from segqc_conformal.monitors.version_monitor import VersionMonitor
 
 __all__ = ["audits_table", "settings_in_words"]
 
-COLUMNS = ("segment", "promise", "stratum", "audits", "wrong", "rate", "between", "waiting")
+COLUMNS = ("segment", "promise", "site", "audits", "wrong", "rate", "between", "waiting")
 
 
 def audits_table(monitor: VersionMonitor) -> pd.DataFrame:
-    """Return one row per segment, promise and stratum.
+    """Return one row per segment and promise, and below it one per site.
 
     Returns
     -------
     DataFrame
-        ``segment, promise, stratum, audits, wrong, rate, between, waiting``; ``between`` is a
-        confidence sequence of the average risk of the epoch in force, ``rate`` the observed one.
+        ``segment, promise, site, audits, wrong, rate, between, waiting``; ``between`` is a
+        confidence sequence of the average risk, ``rate`` the observed one.
 
     Notes
     -----
-    Guarantee: of ``between``, that of `StratumState.interval`.
+    Guarantee: of ``between``, that of `RiskSequence`; for a segment on its own, for its sites all
+    at once. Nothing is promised for a site unless the gate promises by site.
     """
     rows = []
     for segment in monitor:
         for promise, found in segment.evidence().items():
-            for stratum, place in found.get("strata", {}).items() if _audited(found) else ():
-                low, high = place["interval"]
-                rate = "-" if place["risk"] is None else f"{place['risk']:.3f}"
-                rows.append(
-                    (
-                        segment.segment.name,
-                        promise,
-                        stratum,
-                        place["audits"],
-                        f"{place['losses']:g}",
-                        rate,
-                        f"{low:.3f} to {high:.3f}",
-                        place["waiting"],
-                    )
-                )
+            if promise not in (ACCEPTED_ERROR, MISCOVERAGE):
+                continue
+            name = segment.segment.name
+            rows.append((name, promise, "all", *_counted(found), f"{found['waiting']}"))
+            rows += [
+                (name, promise, site, *_counted(each), "")
+                for site, each in found["sites"].items()
+                if len(found["sites"]) > 1
+            ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _audited(found: object) -> bool:
-    return isinstance(found, dict) and "strata" in found
+def _counted(found: dict[str, Any]) -> tuple[int, str, str, str]:
+    audits, losses, (low, high) = found["audits"], found["losses"], found["interval"]
+    rate = f"{losses / audits:.3f}" if audits else "-"
+    return audits, f"{losses:g}", rate, f"{low:.3f} to {high:.3f}"
 
 
 def settings_in_words(
@@ -73,7 +71,7 @@ def settings_in_words(
         if segment.segment.coverage is None:
             yield f"{prefix}coverage is not tested: {segment.segment.no_coverage}"
         if tolerated is None:
-            yield f"{prefix}nothing is accepted, so no accepted error is tested."
+            yield f"{prefix}no accepted error is tested: {segment.segment.no_accept}."
             continue
         audits = segment.evidence()[ACCEPTED_ERROR]["audits"]
         share = None if daily is None or not pace[0] or not audits else daily * audits / pace[0]

@@ -28,6 +28,7 @@ __all__ = ["MONITOR", "run_monitors", "saved_monitor"]
 
 MONITOR = "version"
 BATCH = 2_000  # cases in one transaction
+FEWEST_EDGES = 20  # of a stream's bins
 
 
 @dataclass
@@ -88,12 +89,13 @@ def run_monitors(
     if saved is None and log.cases_after(0, gate.id, limit=1).empty:
         return monitor_run(VersionMonitor(gate, settings or MonitorSettings(), now), _Read())
     monitor = _restored(saved, gate, settings, now)
+    monitor.check_time(now)
     read = _Read()
     while len(cases := log.cases_after(monitor.cases, gate.id, BATCH)):
         # a structure that was not calibrated must not enter the values that the bag was made of
         rows = log.stream_rows(monitor.cases, gate.id, BATCH)
         rows = rows[rows["structure"].isin(gate.profile["structure"])]
-        missed = _feed_cases(monitor, cases, rows)
+        missed = _feed_cases(monitor, cases, rows, now)
         read.new_cases += len(cases)
         read.repeats += int(cases["repeat"].sum())
         read.last_case = str(cases["case_id"].iloc[-1])
@@ -150,7 +152,7 @@ def _commit(
 
 
 def _feed_cases(
-    monitor: VersionMonitor, cases: pd.DataFrame, rows: pd.DataFrame
+    monitor: VersionMonitor, cases: pd.DataFrame, rows: pd.DataFrame, now: datetime
 ) -> list[tuple[str, str]]:
     """Update case by case; return the cases that could not be used, with the reason."""
     features = sorted(
@@ -169,10 +171,9 @@ def _feed_cases(
         reason = missed.get(case_id)
         if reason is None and case_id not in values:
             reason = "no verdict on a calibrated structure"
-        if reason is None:
-            reason = _take(monitor, values[case_id], case, case_id in accepted)
-        if reason is not None:
-            skipped.append((case_id, reason))
+        found = _take(monitor, values.get(case_id), case, case_id in accepted, reason, now)
+        if found is not None:
+            skipped.append((case_id, found))
     return skipped
 
 
@@ -181,15 +182,30 @@ def _accepted(rows: pd.DataFrame) -> set[str]:
 
 
 def _take(
-    monitor: VersionMonitor, values: Any, case: Mapping[Any, Any], accepted: bool
+    monitor: VersionMonitor,
+    values: Any,
+    case: Mapping[Any, Any],
+    accepted: bool,
+    reason: str | None,
+    now: datetime,
 ) -> str | None:
+    """Count a case and let the watch take it, unless there is a reason not to; return why not."""
+    case_id, site = case["case_id"], case["site"]
     time = None if pd.isna(case["time"]) else case["time"].to_pydatetime()
     try:
-        segment = monitor.of_site(case["site"], case["case_id"])
-        segment.case(values, case["case_id"], int(case["sequence"]), case["site"], time, accepted)
+        segment = monitor.of_site(site, case_id)
     except InputError as error:
-        return str(error)
-    return None
+        monitor.unknown_site(site, now)
+        return reason or str(error)
+    segment.seen(accepted)
+    if reason is None:
+        try:
+            segment.case(values, case_id, int(case["sequence"]), site, time)
+        except InputError as error:
+            reason = str(error)
+    if reason is not None:
+        segment.unusable(site, now)
+    return reason
 
 
 def _feed_audits(log: CaseLog, monitor: VersionMonitor, now: datetime, read: _Read) -> list[Event]:
@@ -210,7 +226,8 @@ def _feed_audits(log: CaseLog, monitor: VersionMonitor, now: datetime, read: _Re
         if event.answer is None:
             monitor.draws = max(monitor.draws, event.sequence)
         else:
-            monitor.answers, read.audits = event.answer, read.audits + 1
+            monitor.answers = max(monitor.answers, event.answer)
+            read.audits += 1
             events += _settled(monitor, now)
             _reopen(log, monitor)
     for segment in monitor:
@@ -246,19 +263,28 @@ def _reopen(log: CaseLog, monitor: VersionMonitor) -> None:
     for segment in monitor:
         if segment.closing is None or segment.state != "BENIGN":
             continue
+        old = segment.watch
         streams = _streams_since(log, monitor, segment)
-        edges = {name: quantile_edges(streams[name]) for name in segment.watch.streams}
-        segment.open_new_watch(segment.watch.fresh(edges))
+        edges = {name: quantile_edges(streams[name]) for name in old.streams}
+        # too few values to tell apart: better the bins of the calibration
+        usable = {name: each for name, each in edges.items() if len(each) >= FEWEST_EDGES}
+        segment.open_new_watch(old.fresh({**old.edges, **usable}))
 
 
 def _streams_since(log: CaseLog, monitor: VersionMonitor, segment: SegmentMonitor) -> pd.DataFrame:
+    """Return the streams of the latest usable cases of a segment since its alarm."""
     assert segment.closing is not None
-    first = max(segment.closing.since_sequence, monitor.cases - BATCH)
-    cases = log.cases_after(first, monitor.gate.id)
+    cases = log.cases_after(segment.closing.since_sequence, monitor.gate.id)
     here = cases["site"].map(lambda site: monitor.gate.segment_of(site) == segment.segment)
-    rows = log.stream_rows(first, monitor.gate.id)
-    rows = rows[rows["case_id"].isin(cases.loc[here & ~cases["repeat"], "case_id"])]
+    cases = cases[here & ~cases["repeat"] & (cases["sequence"] <= monitor.cases)].tail(BATCH)
+    features = [name for name in segment.watch.streams if name != PRIMARY_STREAM]
+    if cases.empty:
+        return pd.DataFrame(columns=list(segment.watch.streams), dtype=float)
+    rows = log.stream_rows(int(cases["sequence"].iloc[0]) - 1, monitor.gate.id)
+    rows = rows[rows["case_id"].isin(cases["case_id"])]
     rows = rows[rows["structure"].isin(monitor.gate.profile["structure"])]
+    rows = rows.reindex(columns=[*rows.columns.difference(feature_columns(rows)), *features])
+    rows = rows[~rows["case_id"].isin(list(unusable_cases(rows, features)))]
     return case_streams(rows).reindex(columns=list(segment.watch.streams))
 
 

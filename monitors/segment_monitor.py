@@ -14,12 +14,14 @@ from segqc_conformal.monitors.coverage import CoverageWatch
 from segqc_conformal.monitors.exchangeability import ExchangeabilityWatch
 from segqc_conformal.monitors.harm_state import HarmState
 from segqc_conformal.monitors.monitor_settings import MonitorSettings
+from segqc_conformal.monitors.risk_sequence import risk_interval
 from segqc_conformal.monitors.segments import Segment
 from segqc_conformal.standing import Standing, StateName
 
 __all__ = ["SegmentMonitor"]
 
 ACCEPTED_ERROR, MISCOVERAGE = "accepted error", "miscoverage"
+STRATUM = "all"  # of a segment: its cases are drawn alike, whatever their site
 
 
 class SegmentMonitor:
@@ -45,8 +47,10 @@ class SegmentMonitor:
     keep the d of the settings: WATCH as `ExchangeabilityWatch`; HARM as `AcceptedErrorWatch` on
     audits of accepted cases, and as `CoverageWatch` on those audits that were drawn at the rate
     which accepted and referred cases share, a random sample of both; closing as `Closing`, for
-    each WATCH. After BENIGN a new watch starts, with empty bags and a d of its own: it compares
-    cases after the closing with one another. STALE and the state of a column have no such bound.
+    each WATCH. A promise over all sites is tested over all sites: audits by site are shown with
+    intervals, and alarm nowhere. After BENIGN a new watch starts, with empty bags and a d of its
+    own: it compares cases after the closing with one another. STALE and the state of a column have
+    no such bound.
 
     States, the gravest that applies: HARM stays until there is a new version. WATCH is open until
     it closes. STALE: audits are missing, or a column stands still. BENIGN: a WATCH was closed.
@@ -66,7 +70,9 @@ class SegmentMonitor:
         self.watch, self.watch_epoch = watch, 1
         self._periods = 0  # horizons begun by earlier watches
         self.started = self._now = started
-        self.accepted_cases = 0
+        self.seen_cases = self.accepted_cases = 0
+        self.by_site: dict[str, dict[str, list[float]]] = {}
+        self._unusable: dict[str, list[Any]] = {}
         self.closing: Closing | None = None
         self.accepted = self._accepted_watch()
         self.coverage = self._coverage_watch()
@@ -92,6 +98,16 @@ class SegmentMonitor:
         """The d of each audited alarm of this segment, and of closing a WATCH."""
         return self.settings.audit_false_alarm * self.share
 
+    def seen(self, accepted: bool) -> None:
+        """Count a new case of a patient not seen before, whether the watch can take it or not."""
+        self.seen_cases += 1
+        self.accepted_cases += accepted
+
+    def unusable(self, site: str, now: datetime) -> None:
+        """Remember that the last cases of a site could not be taken."""
+        count = self._unusable.get(site, [0])[0]
+        self._unusable[site] = [count + 1, now.isoformat()]
+
     def case(
         self,
         values: Mapping[str, float],
@@ -99,9 +115,8 @@ class SegmentMonitor:
         sequence: int,
         site: str,
         time: datetime | None,
-        accepted: bool,
     ) -> None:
-        """Take a new case of a patient not seen before.
+        """Let the watch take a case.
 
         Raises
         ------
@@ -110,9 +125,9 @@ class SegmentMonitor:
         """
         before = self.watch.cases
         state = self.watch.update(values, case_id=case_id, site=site, time=time)
-        self.accepted_cases += accepted
+        self._unusable.pop(site, None)
         if state.alarm and state.alarmed_at == self.watch.cases == before + 1:
-            self.closing = Closing(self._closing_bounds(), self.audit_delta, sequence)
+            self.closing = Closing(self._closing_bounds(), self.audit_delta, sequence, time)
 
     def _closing_bounds(self) -> dict[str, float]:
         bounds, margin = {}, self.settings.benign_margin
@@ -123,47 +138,68 @@ class SegmentMonitor:
         return bounds
 
     def audit(self, event: AuditEvent) -> None:
-        """Take a draw or an answer, in the order of time.
+        """Take a draw or an answer; an answer after its draw.
 
         Raises
         ------
         InputError
             Naming the case, as the audited monitors do.
         """
-        watches = self._watches_of(event)
-        for promise, (watch, stratum, epoch) in watches.items():
+        known = max(event.time, self._now)
+        for promise, watch in self._watches_of(event).items():
             if event.answer is None:
-                watch.drawn(event.case_id, stratum, event.time, epoch)
+                watch.drawn(event.case_id, STRATUM, event.time, known=known)
+                self._expected(promise, event)
                 continue
             loss = self._loss(promise, event)
             watch.update(
                 bool(loss) if promise == ACCEPTED_ERROR else not loss,
                 event.case_id,
-                stratum,
-                epoch,
-                event.time,
+                STRATUM,
+                0,
+                known,
                 drawn=event.drawn,
                 reference_kind=event.reference_kind,
             )
-            if self.closing is not None and event.reference_kind != "edited":
-                self.closing.update(promise, loss, event.case_id, event.sequence)
+            if event.reference_kind != "edited":
+                self._answered(promise, loss, event)
+        self._now = known
 
-    def _watches_of(
-        self, event: AuditEvent
-    ) -> dict[str, tuple[AcceptedErrorWatch | CoverageWatch, str, int]]:
-        found: dict[str, tuple[AcceptedErrorWatch | CoverageWatch, str, int]] = {}
+    def _watches_of(self, event: AuditEvent) -> dict[str, AcceptedErrorWatch | CoverageWatch]:
+        """Return the watches that an audit speaks to, by promise.
+
+        A promise is about the segment as a whole, so its audits are one stratum: cases of all its
+        sites, drawn alike. The accepted error is that of accepted cases; coverage is promised over
+        all cases, of which those drawn at the rate that decisions share are a random sample.
+        """
+        found: dict[str, AcceptedErrorWatch | CoverageWatch] = {}
         if self.accepted is not None and event.accepted:
-            self.accepted.open_epochs(event.stratum, event.epoch)
-            found[ACCEPTED_ERROR] = (self.accepted, event.stratum, event.epoch)
+            found[ACCEPTED_ERROR] = self.accepted
         if self.coverage is not None and event.common and event.promised:
-            found[MISCOVERAGE] = (self.coverage, f"all/{event.site}", 0)
+            found[MISCOVERAGE] = self.coverage
         return found
+
+    def _expected(self, promise: str, event: AuditEvent) -> None:
+        if self.closing is not None and self.watch.knows(event.site):
+            self.closing.drawn(promise, event.sequence, event.case_time)
+
+    def _answered(self, promise: str, loss: float, event: AuditEvent) -> None:
+        counts = self.by_site.setdefault(promise, {}).setdefault(event.site, [0, 0.0])
+        counts[0] += 1
+        counts[1] += loss
+        if self.closing is not None and self.watch.knows(event.site):
+            self.closing.answered(promise, loss, event.case_id, event.sequence, event.case_time)
 
     def _loss(self, promise: str, event: AuditEvent) -> float:
         assert event.dice is not None
         if promise == ACCEPTED_ERROR:
             return float(event.dice <= self.dice_threshold)
         return float(not event.covered)
+
+    @property
+    def now(self) -> datetime:
+        """Time of the last event or run."""
+        return self._now
 
     def tick(self, now: datetime) -> None:
         """Take note of the time: audits may have become overdue.
@@ -188,9 +224,10 @@ class SegmentMonitor:
     def _decide(self) -> StateName:
         if any(found.alarm for found in self._harm_states().values()):
             return "HARM"
+        missing = bool(self._missing())
         if self.closing is not None:
-            return "BENIGN" if self.closing.closed else "WATCH"
-        if self._missing():
+            return "BENIGN" if self.closing.closed and not missing else "WATCH"
+        if missing:
             return "STALE"
         return "BENIGN" if self.watch_epoch > 1 else "OK"
 
@@ -205,14 +242,19 @@ class SegmentMonitor:
     def _missing(self) -> tuple[str, ...]:
         """Say which evidence is missing."""
         # nothing can be expected before an audit drawn in the first run could have been answered
-        patience = self.started + timedelta(days=self.settings.stale_after_days)
-        late = self._now >= patience and self.watch.cases > 0
+        days = timedelta(days=self.settings.stale_after_days)
+        late = self._now >= self.started + days and self.seen_cases > 0
         missing = []
         for promise, found in self._harm_states().items():
             asked = promise != ACCEPTED_ERROR or self.accepted_cases > 0
             if late and asked and found.state == "STALE":
                 missing.append(f"{promise}: {found.reason}")
         missing += [f"{name} has stood still" for name in self.watch.frozen]
+        missing += [
+            f"the last {count} cases of site {site} could not be watched"
+            for site, (count, at) in sorted(self._unusable.items())
+            if self._now < datetime.fromisoformat(at) + days
+        ]
         return tuple(missing)
 
     @property
@@ -237,25 +279,18 @@ class SegmentMonitor:
         """Return what the audited monitors know, as JSON values."""
         found: dict[str, Any] = {"watch": self.watch.state().log_evidence}
         for promise, state in self._harm_states().items():
-            strata = {
-                name: {
-                    "audits": place.all_audits,
-                    "losses": place.all_loss,
-                    "epoch": place.epoch,
-                    "risk": place.risk,
-                    "interval": list(place.interval),
-                    "waiting": place.pending,
-                    "overdue": place.overdue,
-                    "edited": place.edited,
-                }
-                for name, place in state.strata.items()
-            }
+            place = state.strata.get(STRATUM)
             found[promise] = {
                 "state": state.state,
                 "log_evidence": state.log_evidence,
                 "audits": state.audits,
                 "alarmed_at": state.alarmed_at,
-                "strata": strata,
+                "losses": place.all_loss if place else 0.0,
+                "interval": list(place.interval) if place else [0.0, 1.0],
+                "waiting": place.pending if place else 0,
+                "overdue": place.overdue if place else 0,
+                "edited": place.edited if place else 0,
+                "sites": self._sites(promise),
             }
         if self.closing is not None:
             found["since_alarm"] = {
@@ -267,6 +302,19 @@ class SegmentMonitor:
                 for promise, bound in self.closing.bounds.items()
             }
         return found
+
+    def _sites(self, promise: str) -> dict[str, dict[str, Any]]:
+        """Return audits and losses by site, with intervals that hold for all sites at once."""
+        counts = self.by_site.get(promise, {})
+        share = self.audit_delta / max(1, len(counts))
+        return {
+            site: {
+                "audits": audits,
+                "losses": losses,
+                "interval": [float(end) for end in risk_interval(losses, audits, share)],
+            }
+            for site, (audits, losses) in sorted(counts.items())
+        }
 
     def open_new_watch(self, watch: ExchangeabilityWatch) -> None:
         """Go on after BENIGN with a watch of the cases to come."""
@@ -317,7 +365,9 @@ class SegmentMonitor:
             "now": self._now.isoformat(),
             "watch_epoch": self.watch_epoch,
             "periods": self._periods,
-            "accepted_cases": self.accepted_cases,
+            "cases": [self.seen_cases, self.accepted_cases],
+            "by_site": self.by_site,
+            "unusable": self._unusable,
             "state": self.state,
             "since": None if self.since is None else self.since.isoformat(),
             "watch": json.loads(self.watch.to_json()),
@@ -347,7 +397,8 @@ class SegmentMonitor:
         found = cls(segment, settings, share, watch, started, dice_threshold)
         found._now = datetime.fromisoformat(state["now"])
         found.watch_epoch, found._periods = state["watch_epoch"], state["periods"]
-        found.accepted_cases = state["accepted_cases"]
+        found.seen_cases, found.accepted_cases = state["cases"]
+        found.by_site, found._unusable = state["by_site"], state["unusable"]
         found.state = state["state"]
         found.since = None if state["since"] is None else datetime.fromisoformat(state["since"])
         if state["closing"] is not None:

@@ -35,8 +35,8 @@ class Segment:
         alpha of the accept promise; None: nothing is accepted.
     coverage : CoverageBound or None
         What miscoverage is tested against; None: no such bound is known.
-    no_coverage : str
-        Why there is none, in words.
+    no_coverage, no_accept : str
+        Why there is no such bound, or no accept promise to test, in words.
 
     Notes
     -----
@@ -48,6 +48,7 @@ class Segment:
     tolerated_error: float | None
     coverage: CoverageBound | None
     no_coverage: str = ""
+    no_accept: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,17 +125,31 @@ def _sites_by_segment(certificate: StructureCertificate) -> dict[str, tuple[str,
 def _segment(
     name: str, sites: tuple[str, ...] | None, certificate: StructureCertificate, share: float
 ) -> Segment:
-    accept = certificate.accept
-    if isinstance(accept, GroupedAcceptCertificate):
-        found: AcceptCertificate | None = accept.of_group(sites[0] if sites else None)
-    else:
-        found = accept
-    tolerated = found.tolerated_error if found is not None and found.certified else None
-    grouped = isinstance(certificate.interval, IntervalCertificate) and (
-        certificate.interval.groups is not None
-    )
+    tolerated, no_accept = _tolerated_error(name, sites, certificate)
+    interval = certificate.interval
+    grouped = isinstance(interval, IntervalCertificate) and interval.groups is not None
+    bound, no_coverage = None, ""
     try:
-        bound = coverage_bound(certificate.interval, share, name if grouped else None)  # type: ignore[arg-type]
+        bound = coverage_bound(interval, share, name if grouped else None)  # type: ignore[arg-type]
     except InputError as error:
-        return Segment(name, sites, tolerated, None, str(error))
-    return Segment(name, sites, tolerated, bound)
+        no_coverage = str(error)
+    return Segment(name, sites, tolerated, bound, no_coverage, no_accept)
+
+
+def _tolerated_error(
+    name: str, sites: tuple[str, ...] | None, certificate: StructureCertificate
+) -> tuple[float | None, str]:
+    """Return alpha of the accept promise of a segment, or why there is none."""
+    accept = certificate.accept
+    found: AcceptCertificate | None
+    if not isinstance(accept, GroupedAcceptCertificate):
+        found = accept
+    elif name == OTHER:
+        found = accept.other if set(sites or ()) == set(accept.small) else None
+    else:
+        found = accept.own.get(name)
+    if found is None:
+        return None, "the promise of small sites is about all of them together"
+    if not found.certified:
+        return None, "nothing is accepted"
+    return found.tolerated_error, ""

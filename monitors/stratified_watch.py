@@ -35,7 +35,14 @@ class StratifiedWatch(AuditWatch):
     ('OK', 'no audit was answered in the last 14 days')
     """
 
-    def drawn(self, case_id: str, stratum: str, time: datetime, epoch: int = 0) -> HarmState:
+    def drawn(
+        self,
+        case_id: str,
+        stratum: str,
+        time: datetime,
+        epoch: int = 0,
+        known: datetime | None = None,
+    ) -> HarmState:
         """Say that a case was drawn to be audited, so that a missing answer is noticed.
 
         Parameters
@@ -44,9 +51,11 @@ class StratifiedWatch(AuditWatch):
             Named in errors; not kept.
         stratum : str
         time : datetime
-            When it was drawn; not before the last event.
+            When it was drawn.
         epoch : int
             The epoch of the stratum that is in force.
+        known : datetime, optional
+            When that became known here; not before the last event. None: when it was drawn.
 
         Raises
         ------
@@ -58,10 +67,11 @@ class StratifiedWatch(AuditWatch):
             raise InputError(
                 f"epoch {place.epoch} of {stratum}, in force", epoch, "draw in it", case_id
             )
-        moment = checked_moment(time, self._now, case_id)
+        moment = checked_moment(time if known is None else known, self._now, case_id)
+        day = checked_moment(time, None, case_id).toordinal()
         self._strata.keep(place)
         self._advance(moment)
-        place.draw(moment.toordinal())
+        place.draw(day)
         return self.state()
 
     def open_epoch(self, stratum: str, epoch: int) -> None:
@@ -79,17 +89,6 @@ class StratifiedWatch(AuditWatch):
             )
         self._strata.keep(place)
         place.open_epoch()
-
-    def open_epochs(self, stratum: str, epoch: int) -> None:
-        """Open the epochs of a stratum up to `epoch`, those that are not open yet.
-
-        Raises
-        ------
-        InputError
-            If the stratum is unknown.
-        """
-        for number in range(self._strata.find(stratum, 0).epoch + 1, epoch + 1):
-            self.open_epoch(stratum, number)
 
     def _take(
         self,

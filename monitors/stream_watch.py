@@ -91,6 +91,11 @@ class StreamWatch:
         return bag
 
     @property
+    def edges(self) -> list[float]:
+        """The bin edges."""
+        return list(self._edges)
+
+    @property
     def excess(self) -> float:
         """Log evidence less its threshold: >= 0 is an alarm."""
         return self._bets.log_evidence - self._log_threshold

@@ -63,6 +63,10 @@ class ValueWatch:
         """Names of the streams; empty before `start`."""
         return tuple(stream.name for stream in self._streams)
 
+    def knows(self, site: str) -> bool:
+        """Whether cases of a site can be taken."""
+        return ALL_SITES in self._sites or site in self._sites
+
     def start(
         self,
         values: ArrayLike | pd.DataFrame,

@@ -90,6 +90,26 @@ class VersionMonitor:
             )
         return self._segments[segment.name]
 
+    def unknown_site(self, site: str, now: datetime) -> None:
+        """Remember in every segment that cases came from a site about which nothing is promised."""
+        for segment in self:
+            segment.unusable(site, now)
+
+    def check_time(self, now: datetime) -> None:
+        """Refuse a run before the last one.
+
+        Raises
+        ------
+        InputError
+        """
+        last = max(segment.now for segment in self)
+        if now < last:
+            raise InputError(
+                f"a time not before {last.isoformat()}, that of the last run",
+                now.isoformat(),
+                "correct the clock of this machine, or --as-of",
+            )
+
     @property
     def standings(self) -> tuple[Standing, ...]:
         """What verdicts must say of each segment."""

@@ -74,6 +74,7 @@ def _of_monitors(moment: ColumnElement[str], calibration: str) -> Select[tuple[o
         CASES.sequence,
         CASES.case_id,
         CASES.site,
+        CASES.time.label("case_time"),
         AUDITS.stratum,
         AUDITS.epoch,
         AUDITS.common,
@@ -88,12 +89,14 @@ def _of_monitors(moment: ColumnElement[str], calibration: str) -> Select[tuple[o
 
 
 def _with_times(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame.assign(time=pd.to_datetime(frame["time"], utc=True))
+    moments = {name: pd.to_datetime(frame[name], utc=True) for name in ("time", "case_time")}
+    return frame.assign(**moments)
 
 
 def answered_audits(connection: Connection, since_sequence: int) -> pd.DataFrame:
     """Return the feature table of the drawn and answered cases after `since_sequence`."""
-    return _feature_table(connection, since_sequence, AUDITS.answer_number.is_not(None))
+    both = and_(AUDITS.drawn_at.is_not(None), AUDITS.answered_at.is_not(None))
+    return _feature_table(connection, since_sequence, both)
 
 
 def never_drawn(connection: Connection, since_sequence: int) -> pd.DataFrame:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, and_, func, insert, select, update
 
 from segqc_conformal.case_log import schema
 from segqc_conformal.case_log.audit_rates import RatesAt, stratum_of
 from segqc_conformal.case_log.rows import time_text
 from segqc_conformal.errors import InputError
+from segqc_conformal.iso_times import in_utc
 from segqc_conformal.patients import stable_hash
 from segqc_conformal.whole_case import WHOLE_CASE, is_single
 
 __all__ = ["answer_audit", "draw_cases"]
 
+SKEW = timedelta(minutes=5)  # between the clocks of two machines
 CASES, AUDITS, DRAWS = schema.cases.c, schema.audits.c, schema.audit_draws.c
 
 
@@ -31,7 +33,7 @@ def draw_cases(
     connection: Connection, rates_at: RatesAt, secret_seed: int, now: datetime
 ) -> list[int]:
     """Decide for each case not yet considered whether it is audited; return those drawn."""
-    _check_clock(connection, now)
+    now = _checked_clock(connection, now)
     before = connection.execute(
         select(DRAWS.last_sequence, DRAWS.rates).order_by(DRAWS.first_sequence.desc()).limit(1)
     ).one_or_none()
@@ -47,6 +49,7 @@ def draw_cases(
     )
     for sequence, draw in drawn.items():
         _record_draw(connection, sequence, draw, time_text(now))
+    _release(connection, done + 1, last)
     return list(drawn)
 
 
@@ -97,8 +100,26 @@ def _record_draw(connection: Connection, sequence: int, draw: _Draw, now: str) -
     if answered is None:
         connection.execute(insert(schema.audits).values(sequence=sequence, **values))
     else:
-        values["answer_number"] = _next_number(connection)
         connection.execute(update(schema.audits).where(here).values(**values))
+
+
+def _release(connection: Connection, first: int, last: int, answered: int | None = None) -> None:
+    """Give a number to the answers of a draw that monitors may read.
+
+    Each at once. But bad masks are the ones that people report unasked, and those would come first:
+    where there are any, all of the draw wait until the last is there, in the order of the cases.
+    """
+    within = and_(AUDITS.sequence.between(first, last), AUDITS.drawn_at.is_not(None))
+    unnumbered = and_(within, AUDITS.answered_at.is_not(None), AUDITS.answer_number.is_(None))
+    held = connection.execute(select(AUDITS.sequence).where(unnumbered).order_by(AUDITS.sequence))
+    ready = [row.sequence for row in held]
+    if set(ready) - {answered}:
+        waiting = select(AUDITS.sequence).where(within, AUDITS.answered_at.is_(None)).limit(1)
+        if connection.execute(waiting).scalar() is not None:
+            return
+    for number, sequence in enumerate(ready, _next_number(connection)):
+        here = AUDITS.sequence == sequence
+        connection.execute(update(schema.audits).where(here).values(answer_number=number))
 
 
 def _next_number(connection: Connection) -> int:
@@ -116,6 +137,7 @@ def answer_audit(
     sequence = connection.execute(select(CASES.sequence).where(CASES.case_id == case_id)).scalar()
     if sequence is None:
         raise InputError("a case of the log", "an unknown case", "add its verdicts first", case_id)
+    reference_kind = reference_kind.strip().lower()
     numbers = _checked_dice(dice, _structures(connection, sequence), case_id)
     before = connection.execute(
         select(AUDITS.drawn_at, AUDITS.answered_at, AUDITS.reference_kind).where(
@@ -125,13 +147,18 @@ def answer_audit(
     if before is not None and before.answered_at is not None:
         _check_same(connection, sequence, (numbers, reference_kind), before, case_id)
         return
-    _check_clock(connection, now, case_id)
+    now = _checked_clock(connection, now, case_id)
     answer: dict[str, Any] = {"reference_kind": reference_kind, "answered_at": time_text(now)}
     if before is None:
         connection.execute(insert(schema.audits).values(sequence=sequence, **answer))
     else:
-        answer["answer_number"] = _next_number(connection)
         connection.execute(update(schema.audits).where(AUDITS.sequence == sequence).values(answer))
+        draw = connection.execute(
+            select(DRAWS.first_sequence, DRAWS.last_sequence).where(
+                DRAWS.first_sequence <= sequence, DRAWS.last_sequence >= sequence
+            )
+        ).one()
+        _release(connection, draw.first_sequence, draw.last_sequence, answered=sequence)
     connection.execute(
         insert(schema.audit_dice),
         [{"sequence": sequence, "structure": name, "dice": d} for name, d in numbers.items()],
@@ -181,14 +208,21 @@ def _check_same(
         )
 
 
-def _check_clock(connection: Connection, now: datetime, case_id: str | None = None) -> None:
-    """Refuse a clock that went back: monitors read draws and answers in the order of time."""
+def _checked_clock(connection: Connection, now: datetime, case_id: str | None = None) -> datetime:
+    """Refuse a clock that went back: monitors read draws and answers in the order of time.
+
+    A little earlier is taken as the same time: another writer may have come first.
+    """
     drawn, answered = select(func.max(DRAWS.drawn_at)), select(func.max(AUDITS.answered_at))
     last = max(connection.execute(query).scalar() or "" for query in (drawn, answered))
-    if time_text(now) < last:
+    if not last or time_text(now) >= last:
+        return now
+    before = datetime.fromisoformat(last)
+    if in_utc(now) < before - SKEW:
         raise InputError(
             f"a time not before {last}, that of the last draw or answer",
             time_text(now),
             "correct the clock of this machine",
             case_id,
         )
+    return before

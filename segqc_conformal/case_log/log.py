@@ -373,7 +373,7 @@ class CaseLog:
         Returns
         -------
         DataFrame
-            ``sequence, case_id, site, stratum, epoch, common, time`` (of the draw), and of the
+            ``sequence, case_id, site, case_time, stratum, epoch, common, time`` (of the draw), and of the
             verdict that decides ``accept, dice_low, dice_high, reason``.
         """
         with self._engine.connect() as connection:
@@ -381,6 +381,9 @@ class CaseLog:
 
     def answers_after(self, number: int, calibration: str) -> pd.DataFrame:
         """Return the answers of drawn cases, in the order in which they came.
+
+        Where a draw chose a case that somebody had answered unasked, the answers of that draw are
+        held back until all of them are there, and come in the order of the cases.
 
         Parameters
         ----------

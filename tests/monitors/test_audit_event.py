@@ -10,7 +10,7 @@ CASE = {
     "case_id": "c1",
     "site": "A",
     "stratum": "accepted/A",
-    "epoch": 0,
+    "case_time": pd.Timestamp(NOW),
     "common": True,
     "accept": True,
     "dice_low": 0.7,
