@@ -15,63 +15,21 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy loads: simulations
 
 import argparse
 import json
-import logging
 import platform
-import warnings
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from joblib import Parallel, delayed
 from monitors_cost import costs
+from monitors_figure import write_figure
 from monitors_page import section
-from monitors_plan import FULL, QUICK, SEED, Size, Task, tasks
+from monitors_plan import FIGURES, FULL, QUICK, SEED, simulated
 from page import write_page
 
-FIGURES = Path(__file__).with_suffix(".json")
 LIBRARIES = ("mapie", "numpy", "online-cp", "pandas", "river", "scipy")
-SPLITS = 50
+SPLITS = 40
 PARTS = ("simulated", "cost", "real")
-
-
-def simulated(size: Size, processes: int = 1) -> dict[str, list[dict[str, Any]]]:
-    """Run all simulations; their rows by part, in the order of the plan."""
-    planned = tasks(size)
-    done = Parallel(n_jobs=processes, verbose=1 if processes > 1 else 0)(
-        delayed(_rows)(task) for task in planned
-    )
-    found: dict[str, list[dict[str, Any]]] = {}
-    for task, rows in zip(planned, done, strict=True):
-        found.setdefault(task.part, []).extend(rows)
-    return found
-
-
-def _rows(task: Task) -> list[dict[str, Any]]:
-    return task.rows()
-
-
-def real(processes: int) -> dict[str, Any]:
-    """Stream real volumes and tiles."""
-    from monitors_real import DATA_SETS, summary
-
-    found = {}
-    for name, data in DATA_SETS.items():
-        table = data.table()
-        splits = Parallel(n_jobs=processes, verbose=1)(
-            delayed(_split)(name, table, SEED + split) for split in range(SPLITS)
-        )
-        found[name] = summary(splits)
-    return found
-
-
-def _split(name: str, table: Any, seed: int) -> dict[str, Any]:
-    from monitors_real import DATA_SETS, split_of
-
-    logging.disable(logging.INFO)
-    warnings.simplefilter("ignore")  # quality predictors that lose against others may not converge
-    return split_of(DATA_SETS[name], table, seed)
 
 
 def measure(parts: tuple[str, ...], old: dict[str, Any], processes: int) -> dict[str, Any]:
@@ -84,7 +42,9 @@ def measure(parts: tuple[str, ...], old: dict[str, Any], processes: int) -> dict
         elif part == "cost":
             figures["cost"] = costs()
         else:
-            figures["real"] = real(processes)
+            from monitors_real import measured  # loads torch and the networks
+
+            figures["real"] = measured(SPLITS, SEED, processes)
         minutes[part] = round((perf_counter() - begin) / 60, 1)
     return figures | {
         "date": datetime.now(UTC).date().isoformat(),
@@ -129,6 +89,8 @@ def main() -> None:
     if options.write:
         save(figures)
         write_page()
+        if "real" in figures:
+            write_figure(figures["real"])
     print(section(figures))
 
 

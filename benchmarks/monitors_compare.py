@@ -12,7 +12,7 @@ from monitors_watch import CALIBRATION, HORIZON, LONG_HORIZON, LONGEST_DELAY, QU
 
 RAMP = 2_000
 AFTER_LONG_QUIET = 10_000
-RUNS_AT_ONCE = 50
+RUNS_AT_ONCE = 60
 
 
 def false_alarms(name: str, runs: int, cases: int, seed: int) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import monitors_benign as benign
@@ -12,9 +13,11 @@ import monitors_harm as harm
 import monitors_patterns as patterns
 import monitors_union as union
 import monitors_watch as watch
+from joblib import Parallel, delayed
 from monitors_rivals import DETECTORS
 from monitors_streams import SHIFTS
 
+FIGURES = Path(__file__).with_name("monitors.json")
 SEED = 31
 LATE_SHIFT = 0.5
 ALPHAS = (0.10, 0.05)
@@ -41,20 +44,20 @@ class Size(NamedTuple):
 
 
 FULL = Size(
-    delays=1_000,
+    delays=600,
     twenty=200,
     control=1_000,
     cases=10_000,
-    several=200,
-    coupled=8_000,
+    several=100,
+    coupled=6_000,
     coupled_cases=2_000,
     patterns=400,
-    late=100,
+    late=60,
     long_quiet=200_000,
     audits=4_000,
-    strata=1_000,
+    strata=500,
     benign=1_000,
-    rivals=200,
+    rivals=150,
     settings=tuple(
         (calibration, quiet)
         for calibration in (500, 200, 80)
@@ -67,7 +70,7 @@ QUICK = Size(
     twenty=4,
     control=200,
     cases=2_000,
-    several=20,
+    several=60,
     coupled=2_000,
     coupled_cases=1_000,
     patterns=60,
@@ -97,6 +100,18 @@ class Task(NamedTuple):
 def tasks(size: Size) -> list[Task]:
     """Everything that is simulated, the longest first."""
     return [*_late(size), *_rivals(size), *_delays(size), *_promises(size), *_harm(size)]
+
+
+def simulated(size: Size, processes: int = 1) -> dict[str, list[dict[str, Any]]]:
+    """Run all simulations; their rows by part, in the order of the plan."""
+    planned = tasks(size)
+    done = Parallel(n_jobs=processes, verbose=5 if processes > 1 else 0)(
+        delayed(task.rows)() for task in planned
+    )
+    found: dict[str, list[dict[str, Any]]] = {}
+    for task, rows in zip(planned, done, strict=True):
+        found.setdefault(task.part, []).extend(rows)
+    return found
 
 
 def _delays(size: Size) -> Iterator[Task]:

@@ -8,13 +8,15 @@ HARM: there, and for audits alone, the new patients of a split are drawn with re
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import hippocampus_cases
-import numpy as np
 import nuclei_cases
+import numpy as np
 import pandas as pd
+from joblib import Parallel, delayed
 from monitors_check import FALSE_ALARM, delay_row
 from numpy.typing import NDArray
 
@@ -167,9 +169,7 @@ def _harm(
     return {"case": np.inf, "audit": np.inf}
 
 
-def _accepted_harm(
-    data: DataSet, quiet: Judged, new: Judged, rng: np.random.Generator
-) -> float:
+def _accepted_harm(data: DataSet, quiet: Judged, new: Judged, rng: np.random.Generator) -> float:
     """Case, since the change, at which audits of all accepted cases show bad ones; inf: none."""
     watch = AcceptedErrorWatch(TOLERATED_ERROR, false_alarm=FALSE_ALARM)
     for judged, length in ((quiet, len(quiet.rows)), (new, MOST_CASES)):
@@ -194,6 +194,23 @@ def _places(
     if data.replace:
         return rng.integers(len(judged.rows), size=most)
     return rng.permutation(len(judged.rows))
+
+
+def measured(splits: int, seed: int, processes: int) -> dict[str, Any]:
+    """Stream every data set in many splits."""
+    found = {}
+    for name, data in DATA_SETS.items():
+        table = data.table()
+        results = Parallel(n_jobs=processes, verbose=1)(
+            delayed(_quietly)(data, table, seed + split) for split in range(splits)
+        )
+        found[name] = summary(results)
+    return found
+
+
+def _quietly(data: DataSet, table: pd.DataFrame, seed: int) -> dict[str, Any]:
+    warnings.simplefilter("ignore")  # quality predictors that are not chosen may not converge
+    return split_of(data, table, seed)
 
 
 def summary(splits: list[dict[str, Any]]) -> dict[str, Any]:
@@ -222,9 +239,9 @@ def summary(splits: list[dict[str, Any]]) -> dict[str, Any]:
         "tested": float(tested),
         "above": int(sum(each["missed"][1] > each["tested"] for each in splits)),
         "curves": {
-            "WATCH": _finite([each["time"] - quiet for each in watch]),
+            "WATCH": _curve([each["time"] - quiet for each in watch]),
             **{
-                f"HARM, audits at rate {rate:g}": _finite(
+                f"HARM, audits at rate {rate:g}": _curve(
                     [each["harm"][rate]["case"] for each in splits]
                 )
                 for rate in RATES
@@ -233,6 +250,7 @@ def summary(splits: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _finite(delays: list[float]) -> list[int]:
-    """Delays of the runs that alarmed after the change."""
-    return sorted(int(delay) for delay in delays if 0 < delay < np.inf)
+def _curve(delays: list[float]) -> dict[str, Any]:
+    """Delays of the splits that alarmed after the change, and of how many not before it."""
+    after = [delay for delay in delays if delay > 0]
+    return {"delays": sorted(int(each) for each in after if each < np.inf), "of": len(after)}

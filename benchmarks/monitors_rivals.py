@@ -103,7 +103,9 @@ def _distance(bag: Array, week: Array) -> float:
 
 def adwin(sample: Sample, horizon: int, rng: np.random.Generator) -> Alarms:
     """river's ADWIN with its default settings, on the share of calibration cases below."""
-    return np.stack([_adwin(*pair) for pair in zip(np.sort(sample.bag), sample.values, strict=True)])
+    return np.stack(
+        [_adwin(*pair) for pair in zip(np.sort(sample.bag), sample.values, strict=True)]
+    )
 
 
 def _adwin(bag: Array, values: Array) -> Alarms:
@@ -136,6 +138,6 @@ GOING_ON = ("weekly KS, Bonferroni", "river ADWIN", "alarm every 100 cases")
 
 
 def alarm_times(name: str, alarms: Alarms, quiet: int) -> tuple[Array, Array]:
-    """Return the first alarm of each run, and the one by which a change after `quiet` is noticed."""
+    """Return each run's first alarm, and the one by which a change after `quiet` is noticed."""
     first = first_true(alarms)
     return first, quiet + first_true(alarms[:, quiet:]) if name in GOING_ON else first

@@ -12,13 +12,11 @@ from typing import Any
 
 import numpy as np
 from monitors_check import FALSE_ALARM, promise_row
-from monitors_replica import Array, binned_p_values, log_evidence
-from monitors_streams import shifted
+from monitors_replica import Array, log_evidence
+from monitors_watch import STREAMS_AT_ONCE, Change, alarmed_streams
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import maximum_bipartite_matching
-
-from segqc_conformal.monitors.start_values import shares
 
 RUNS_AT_ONCE = 500
 LOOK_AT = 4  # every fourth case, to find partners; alarms are looked for at all
@@ -26,16 +24,12 @@ LOOK_AT = 4  # every fourth case, to find partners; alarms are looked for at all
 
 def several_streams(runs: int, streams: int, cases: int, seed: int) -> dict[str, Any]:
     """False alarms of independent streams; the twin gives each stream all of d."""
-    rng = np.random.default_rng(seed)
-    names = [str(number) for number in range(streams)]
-    bounds = shares(names, "0", FALSE_ALARM)
-    ours, twin = np.zeros(runs, dtype=bool), np.zeros(runs, dtype=bool)
-    for name in names:
-        sample = shifted(rng, runs, 500, cases, 0, 0.0)
-        p = binned_p_values(sample.fit, sample.values, sample.start, rng)
-        highest = log_evidence(p, cases).max(axis=1)
-        ours |= highest >= -np.log(bounds[name])
-        twin |= highest >= -np.log(FALSE_ALARM)
+    rng, change = np.random.default_rng(seed), Change(cases, 0, 0.0)
+    found = [
+        alarmed_streams(rng, min(STREAMS_AT_ONCE, runs - batch), streams, change, cases)
+        for batch in range(0, runs, STREAMS_AT_ONCE)
+    ]
+    ours, twin = (np.isfinite(np.concatenate(times)) for times in zip(*found, strict=True))
     setting = f"{streams} independent streams, 500 calibration values"
     return promise_row(
         f"WATCH in control, {cases} cases", setting, ours, "all of d for each stream", twin
@@ -63,9 +57,7 @@ def averaged(runs: int, cases: int, seed: int, streams: int = 8) -> dict[str, An
     )
 
 
-def worst_partners(
-    total: Array, paths: Array, target: float, enough: float
-) -> NDArray[np.int64]:
+def worst_partners(total: Array, paths: Array, target: float, enough: float) -> NDArray[np.int64]:
     """Reorder runs so that as many sums with the runs before as possible reach `target`.
 
     Parameters

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from monitors_check import FALSE_ALARM, delay_row, promise_row
@@ -18,7 +18,15 @@ ONE_STREAM = {0.3: 240, 0.5: 115, 1.0: 52}
 TWENTY_STREAMS = {0.3: 330, 0.5: 150, 1.0: 70}
 SMALL = (80, 200)
 LONGEST_DELAY = 3_000
-RUNS_AT_ONCE = 100
+RUNS_AT_ONCE, STREAMS_AT_ONCE = 100, 20  # as memory allows; of 20 streams each
+
+
+class Change(NamedTuple):
+    """Cases before and after a change, and its size in standard deviations."""
+
+    quiet: int
+    after: int
+    shift: float
 
 
 def alarmed(sample: Sample, horizon: int, rng: np.random.Generator) -> Array:
@@ -26,19 +34,25 @@ def alarmed(sample: Sample, horizon: int, rng: np.random.Generator) -> Array:
     return first_true(segqc(sample, horizon, rng))
 
 
-def alarmed_among(
-    rng: np.random.Generator, runs: int, streams: int, quiet: int, after: int, shift: float
-) -> Array:
-    """Case of the alarm of any of several streams, of which the first, the primary, changes."""
+def alarmed_streams(
+    rng: np.random.Generator, runs: int, streams: int, change: Change, horizon: int
+) -> tuple[Array, Array]:
+    """Case of the alarm of any of several streams, of which the first, the primary, changes.
+
+    Returns
+    -------
+    shared, full : ndarray, shape (runs,)
+        Each stream with its share of d, as `ExchangeabilityWatch` has it; each with all of d.
+    """
     names = [str(number) for number in range(streams)]
-    bounds = shares(names, "0", FALSE_ALARM)
-    first = np.full(runs, np.inf)
-    for name in names:
-        moved = shift if name == "0" else 0.0
-        sample = shifted(rng, runs, CALIBRATION, quiet, after, moved)
-        p = binned_p_values(sample.fit, sample.values, sample.start, rng)
-        first = np.minimum(first, first_true(log_evidence(p, HORIZON) >= -np.log(bounds[name])))
-    return first
+    bounds = np.array(list(shares(names, "0", FALSE_ALARM).values()))
+    sample = shifted(rng, streams * runs, CALIBRATION, change.quiet, change.after, 0.0)
+    sample.stream[:runs, change.quiet :] += change.shift
+    p = binned_p_values(sample.fit, sample.values, sample.start, rng)
+    evidence = log_evidence(p, horizon)
+    each = -np.log(bounds.repeat(runs))[:, None], -np.log(FALSE_ALARM)
+    shared, full = (first_true(evidence >= limit).reshape(streams, runs) for limit in each)
+    return shared.min(axis=0), full.min(axis=0)
 
 
 def delays(runs: int, shift: float, calibration: int, quiet: int, seed: int) -> dict[str, Any]:
@@ -58,15 +72,14 @@ def delays(runs: int, shift: float, calibration: int, quiet: int, seed: int) -> 
 def delays_of_twenty(runs: int, shift: float, seed: int) -> dict[str, Any]:
     """Delay of 20 streams of which the primary one changes."""
     times = [
-        alarmed_among(
+        alarmed_streams(
             np.random.default_rng([seed, batch]),
-            min(RUNS_AT_ONCE, runs - batch),
+            min(STREAMS_AT_ONCE, runs - batch),
             20,
-            QUIET,
-            LONGEST_DELAY,
-            shift,
-        )
-        for batch in range(0, runs, RUNS_AT_ONCE)
+            Change(QUIET, LONGEST_DELAY, shift),
+            HORIZON,
+        )[0]
+        for batch in range(0, runs, STREAMS_AT_ONCE)
     ]
     setting = {"streams": 20, "calibration": CALIBRATION, "quiet": QUIET, "shift": shift}
     return setting | delay_row(np.concatenate(times), QUIET, TWENTY_STREAMS[shift])
