@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from markdown_table import table
+from monitors_harm import HORIZON, QUIET
 from monitors_real_page import real_section
 from monitors_targets import OURS, late_ratio, spread, targets
 
@@ -168,19 +169,18 @@ def _brief(row: dict[str, Any]) -> str:
 
 
 def _harm(simulated: dict[str, Any]) -> str:
-    ours = {
-        row["setting"].split(",")[0][-len("0.05") :].strip(" ="): row["share"]
-        for row in simulated["promises"]
-        if row["promise"].startswith("HARM in control")
-    }
+    ours = [row for row in simulated["promises"] if row["promise"].startswith("HARM in control")]
     control = {(row["monitor"], f"{row['alpha']:g}"): row for row in simulated["harm_control"]}
     lines = []
     for row in simulated["harm"]:
         alpha = f"{row['alpha']:g}"
         theirs = control.get((row["monitor"], alpha))
-        share = ours[alpha] if theirs is None else theirs["share"]
+        if theirs is None:
+            theirs = next(one for one in ours if f"α = {alpha}," in one["setting"])
         setting = (alpha, f"{row['multiple']:g} α", row["monitor"])
-        lines.append((*setting, spread(row), f"{row['early']} of {row['runs']}", f"{share:.3f}"))
+        lines.append(
+            (*setting, spread(row), f"{row['early']} of {row['runs']}", f"{theirs['share']:.3f}")
+        )
     head = (
         "α",
         "error",
@@ -205,7 +205,8 @@ Features move by 1 sd, the error stays {row["risk"]:g} (α = .10): WATCH alarms 
 {watch["median"]} cases ({watch["p90"]} in 90 % of {watch["runs"]} runs); HARM alarms in
 {row["harm"]["share"]:.3f} of runs. Audits of cases after the alarm alone close it at
 {row["bound"]:.2f} after a median of {closed["median"]} audits ({closed["p90"]} in 90 % of runs,
-{closed["missed"]} not within {700}). Closed too early: see the last row of false alarms."""
+{closed["missed"]} not within {HORIZON - QUIET}).
+Closed too early: see the row of BENIGN among the false alarms."""
 
 
 def _cost(cost: dict[str, Any]) -> str:
