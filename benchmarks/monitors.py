@@ -48,8 +48,8 @@ def measure(parts: tuple[str, ...], old: dict[str, Any], processes: int) -> dict
         minutes[part] = round((perf_counter() - begin) / 60, 1)
     return figures | {
         "date": datetime.now(UTC).date().isoformat(),
-        "machine": f"{processes} CPU cores ({platform.machine()}), Python "
-        f"{platform.python_version()}",
+        "machine": f"{os.cpu_count()} CPU cores ({platform.machine()}), {processes} processes, "
+        f"Python {platform.python_version()}",
         "seed": SEED,
         "minutes": minutes,
         "versions": {name: version(name) for name in LIBRARIES},

@@ -77,5 +77,5 @@ def _steps(curve: dict[str, Any], left: int) -> str:
         points.append((_x(delay, left), share))
         share = number / curve["of"]
         points.append((_x(delay, left), share))
-    points.append((left + PANEL, share))
+    points.append((_x(curve["until"], left), share))
     return " ".join(f"{x:g},{TOP + HEIGHT * (1 - y):.1f}" for x, y in points)

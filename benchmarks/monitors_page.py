@@ -29,7 +29,8 @@ def section(figures: dict[str, Any]) -> str:
 
 
 def _head(figures: dict[str, Any]) -> str:
-    rows = figures["simulated"]["promises"]
+    simulated = figures["simulated"]
+    rows = [*simulated["promises"], simulated["benign"][0]["harm"]]
     twins = [row for row in rows if "twin" in row]
     found = targets(figures)
     versions = ", ".join(f"{name} {number}" for name, number in figures["versions"].items())
@@ -40,7 +41,7 @@ def _head(figures: dict[str, Any]) -> str:
 {figures["date"]}, {figures["machine"]}, minutes: {minutes}; seed {figures["seed"]}; {versions}.
 
 **{sum(row["kept"] for row in rows)} of {len(rows)} promises are kept,
-{sum(row["caught"] for row in twins)} of {len(twins)} twins are caught, and
+{sum(row["caught"] for row in twins)} of {len(twins)} twins are caught,
 {sum(target.met for target in found)} of {len(found)} targets are met.** Values are normal, shifts
 in their standard deviation (sd), 500 calibration values, d = .05 and a horizon of 10,000 cases or
 1,000 audits unless said otherwise. Many runs are simulated at once by arrays that the tests hold to
@@ -53,7 +54,18 @@ def _targets(figures: dict[str, Any]) -> str:
         for one in targets(figures)
     ]
     head = ("what", "setting", "median [95 %] (90 % of runs)", "target", "met")
-    return "### Targets\n\n" + table(head, rows)
+    late = [row for row in figures["simulated"]["late"] if row["detector"] == OURS]
+    medians = ", ".join(
+        f"{row['median']} [{row['low']}, {row['high']}] after {row['quiet']:,}"
+        for row in sorted(late, key=lambda row: row["quiet"])
+    )
+    return f"""### Targets
+
+{table(head, rows)}
+
+No blindness: the median delays are {medians} quiet cases. Half of the evidence is a bet without a
+restart, whose threshold does not grow with the horizon: soon after the start it is faster than the
+restarted half can be at a horizon of 10⁶. Once it is spent, delays depend on the horizon alone."""
 
 
 def _promises(rows: list[dict[str, Any]]) -> str:

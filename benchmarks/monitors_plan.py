@@ -48,7 +48,7 @@ FULL = Size(
     twenty=200,
     control=1_000,
     cases=10_000,
-    several=100,
+    several=300,
     coupled=6_000,
     coupled_cases=2_000,
     patterns=400,
@@ -75,7 +75,7 @@ QUICK = Size(
     coupled_cases=1_000,
     patterns=60,
     late=20,
-    long_quiet=10_000,
+    long_quiet=20_000,
     audits=1_000,
     strata=60,
     benign=200,
@@ -125,7 +125,7 @@ def _delays(size: Size) -> Iterator[Task]:
 
 def _late(size: Size) -> Iterator[Task]:
     for name in DETECTORS:
-        for quiet in (size.long_quiet, 1_000):
+        for quiet in (size.long_quiet, size.long_quiet // 10, 1_000):
             yield Task("late", compare.late_delay, (name, size.late, quiet, LATE_SHIFT, SEED))
 
 

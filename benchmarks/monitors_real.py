@@ -109,7 +109,9 @@ def split_of(data: DataSet, table: pd.DataFrame, seed: int) -> dict[str, Any]:
         "accepted": [float(each.rows["accept"].mean()) for each in (quiet, new)],
         "missed": [float((~each.rows["covered"]).mean()) for each in (quiet, new)],
         "tested": _coverage_watch(calibrated).coverage.bound,
+        "accepted_bad": int((new.rows["accept"] & new.rows["bad"]).sum()),
         "cases": len(new.rows),
+        "audited": MOST_CASES if data.replace else len(new.rows),
     }
 
 
@@ -225,6 +227,7 @@ def summary(splits: list[dict[str, Any]]) -> dict[str, Any]:
         for rate in RATES
     }
     firsts = pd.Series([each["first"] for each in watch]).value_counts()
+    accepted_after = round(sum(each["accepted"][1] * each["cases"] for each in splits))
     tested = np.median([each["tested"] for each in splits])
     return {
         "splits": len(splits),
@@ -235,14 +238,15 @@ def summary(splits: list[dict[str, Any]]) -> dict[str, Any]:
         "harm": harm,
         "accepted_harm": delay_row([each["accepted_harm"] for each in splits], 0),
         "accepted": np.mean([each["accepted"] for each in splits], axis=0).tolist(),
+        "accepted_bad": sum(each["accepted_bad"] for each in splits) / max(1, accepted_after),
         "missed": np.mean([each["missed"] for each in splits], axis=0).tolist(),
         "tested": float(tested),
         "above": int(sum(each["missed"][1] > each["tested"] for each in splits)),
         "curves": {
-            "WATCH": _curve([each["time"] - quiet for each in watch]),
+            "WATCH": _curve([each["time"] - quiet for each in watch], splits[0]["cases"]),
             **{
                 f"HARM, audits at rate {rate:g}": _curve(
-                    [each["harm"][rate]["case"] for each in splits]
+                    [each["harm"][rate]["case"] for each in splits], splits[0]["audited"]
                 )
                 for rate in RATES
             },
@@ -250,7 +254,8 @@ def summary(splits: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _curve(delays: list[float]) -> dict[str, Any]:
-    """Delays of the splits that alarmed after the change, and of how many not before it."""
+def _curve(delays: list[float], until: int) -> dict[str, Any]:
+    """Delays of the splits that alarmed after the change, of how many, and how long they ran."""
     after = [delay for delay in delays if delay > 0]
-    return {"delays": sorted(int(each) for each in after if each < np.inf), "of": len(after)}
+    found = sorted(int(each) for each in after if each < np.inf)
+    return {"delays": found, "of": len(after), "until": until}

@@ -9,7 +9,8 @@ from monitors_replica import Array
 from numpy.typing import NDArray
 
 SHIFTS = (0.3, 0.5, 1.0)
-WEEK, WEEKEND, WEEKEND_SHIFT = 100, 30, 1.0  # cases a week, those of its end, and how they differ
+WEEK, WEEKEND = 100, 30  # cases a week, and those of its end
+SITE_SHIFT = 1.0  # how the other days, or the other site, differ
 
 
 class Sample(NamedTuple):
@@ -64,7 +65,7 @@ def weekdays(rng: np.random.Generator, runs: int, calibration: int, cases: int) 
     sites = np.empty(sample.values.shape, dtype=bool)
     sites[:, :calibration] = rng.random((runs, calibration)) < WEEKEND / WEEK
     sites[:, calibration:] = np.arange(cases) % WEEK >= WEEK - WEEKEND
-    sample.values[sites] += WEEKEND_SHIFT
+    sample.values[sites] += SITE_SHIFT
     return SiteSample(_with_mixed_fit(rng, sample, WEEKEND / WEEK), sites)
 
 
@@ -73,7 +74,7 @@ def changing_mix(rng: np.random.Generator, runs: int, calibration: int, cases: i
     sample = _normal(rng, runs, calibration, cases)
     share = np.concatenate([np.full(calibration, 0.2), np.linspace(0.2, 0.8, cases)])
     sites = rng.random(sample.values.shape) < share
-    sample.values[sites] += 1.0
+    sample.values[sites] += SITE_SHIFT
     return SiteSample(_with_mixed_fit(rng, sample, 0.2), sites)
 
 
@@ -101,5 +102,5 @@ def _normal(rng: np.random.Generator, runs: int, calibration: int, cases: int) -
 
 
 def _with_mixed_fit(rng: np.random.Generator, sample: Sample, share: float) -> Sample:
-    mixed = sample.fit + WEEKEND_SHIFT * (rng.random(sample.fit.shape) < share)
+    mixed = sample.fit + SITE_SHIFT * (rng.random(sample.fit.shape) < share)
     return sample._replace(fit=mixed)

@@ -45,10 +45,10 @@ def _or_more(value: int | None) -> str:
 
 
 def _delays(simulated: dict[str, Any]) -> Iterator[Target]:
-    for row in simulated["delays"]:
+    for row in sorted(simulated["delays"], key=lambda row: (row["streams"], row["shift"])):
         if "target" in row:
             streams = "one stream" if row["streams"] == 1 else "20 streams, the primary one moves"
-            setting = f"{streams}, {row['shift']:g} sd after {row['quiet']} quiet cases"
+            setting = f"{streams}, {row['shift']:g} sd after {row['quiet']:,} quiet cases"
             goal = f"≤ {row['target']}"
             yield Target("WATCH, cases", setting, spread(row), goal, row["met"])
     for row in simulated["harm"]:
@@ -62,7 +62,7 @@ def _late(simulated: dict[str, Any]) -> Iterator[Target]:
     quiet = [row["quiet"] for row in simulated["late"]]
     yield Target(
         "WATCH, no blindness",
-        f"median delay after {max(quiet)} quiet cases over that after {min(quiet)}, horizon 10⁶",
+        f"delay after {max(quiet):,} quiet cases over that after {min(quiet):,}, horizon 10⁶",
         "never" if ratio is None else f"{ratio:.2f}",
         f"≤ {ALLOWED_RATIO:g}",
         ratio is not None and ratio <= ALLOWED_RATIO,
