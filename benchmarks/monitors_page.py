@@ -241,7 +241,8 @@ def _cost(cost: dict[str, Any]) -> str:
     )
     return f"""### Time of one update, and size of the state
 
-Best of several runs on one core, load before {cost["load"]:g}; MAPIE is `OnlineMartingaleTest`,
+Best of 30 blocks of 100 updates, MAPIE of 20 updates, on one core, load before {cost["load"]:g};
+other work slows long updates more than short ones. MAPIE is `OnlineMartingaleTest`,
 which keeps every score. What is left of earlier cases is put into the state of both.
 
 {table(head, lines)}"""
