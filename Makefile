@@ -30,6 +30,7 @@ benchmarks: $(READY)
 	@$(BIN)/python benchmarks/hippocampus.py --write-docs
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt $(PIP_ARGS) --editable '.[bench]'
 	@$(BIN)/python benchmarks/guarantees.py --write
+	@$(BIN)/python benchmarks/monitors.py --write
 
 $(READY): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { \
