@@ -137,7 +137,7 @@ def monitor(place: Place) -> None:
     gate = folder.load()
     with CaseLog(place.url) as log:
         found = run_monitors(log, watched(gate), NOW)
-    folder.publish(gate.id, found.standings)
+    folder.publish(gate.id, found.standings, log=str(found.started), stale_after_days=30)
 
 
 def make_version(place: Place) -> None:

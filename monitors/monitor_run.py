@@ -74,6 +74,9 @@ class MonitorRun:
         Id of the last case read in this run. Audits of later cases are clean of an alarm raised
         here (`segqc recalibrate --since`).
     segments : tuple of SegmentFound
+    started : str or None
+        When the monitors of this version began in this log, in ISO form; None: not yet, as no case
+        was there.
 
     Notes
     -----
@@ -81,7 +84,7 @@ class MonitorRun:
 
     Examples
     --------
-    >>> MonitorRun("ok", 5, 0, 1, (), "c9", ()).exit_code
+    >>> MonitorRun("ok", 5, 0, 1, (), "c9", (), None).exit_code
     0
     """
 
@@ -92,6 +95,7 @@ class MonitorRun:
     skipped: tuple[tuple[str, str], ...]
     last_case: str | None
     segments: tuple[SegmentFound, ...]
+    started: str | None
 
     @property
     def exit_code(self) -> int:
@@ -114,8 +118,8 @@ class Read(Protocol):
     skipped: list[tuple[str, str]]
 
 
-def monitor_run(monitor: VersionMonitor, read: Read) -> MonitorRun:
-    """Sum up a run."""
+def monitor_run(monitor: VersionMonitor, read: Read, begun: bool) -> MonitorRun:
+    """Sum up a run; `begun` says whether the monitors are in the log."""
     segments = []
     for segment in monitor:
         state = segment.watch.state()
@@ -139,6 +143,7 @@ def monitor_run(monitor: VersionMonitor, read: Read) -> MonitorRun:
         tuple(read.skipped),
         read.last_case,
         tuple(segments),
+        monitor.started if begun else None,
     )
 
 

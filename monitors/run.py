@@ -87,7 +87,9 @@ def run_monitors(
     now = in_utc(now)
     saved = log.monitor_state(MONITOR, gate.id)
     if saved is None and log.cases_after(0, gate.id, limit=1).empty:
-        return monitor_run(VersionMonitor(gate, settings or MonitorSettings(), now), _Read())
+        return monitor_run(
+            VersionMonitor(gate, settings or MonitorSettings(), now), _Read(), begun=False
+        )
     monitor = _restored(saved, gate, settings, now)
     monitor.check_time(now)
     read = _Read()
@@ -105,7 +107,7 @@ def run_monitors(
         saved = _commit(log, monitor, saved, events, now, notify)
     events = _feed_audits(log, monitor, now, read)
     _commit(log, monitor, saved, events, now, notify)
-    return monitor_run(monitor, read)
+    return monitor_run(monitor, read, begun=True)
 
 
 def saved_monitor(log: CaseLog, gate: WatchedGate) -> VersionMonitor | None:

@@ -90,6 +90,11 @@ class VersionMonitor:
             )
         return self._segments[segment.name]
 
+    @property
+    def started(self) -> str:
+        """When the first run was, in ISO form: no two logs began at the same microsecond."""
+        return min(segment.started for segment in self).isoformat()
+
     def unknown_site(self, site: str, now: datetime) -> None:
         """Remember in every segment that cases came from a site about which nothing is promised."""
         for segment in self:

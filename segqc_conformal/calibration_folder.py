@@ -20,12 +20,14 @@ from segqc_conformal.certificate import GateCertificate
 from segqc_conformal.errors import CalibrationError, FileFormatError, InputError, TamperedError
 from segqc_conformal.gate import CalibratedGate
 from segqc_conformal.quality.predictor import FittedQuality
-from segqc_conformal.standing import Standing, standings_from_json, standings_to_json
+from segqc_conformal.standing import LOST, Standing, ToldStandings
 
 __all__ = ["CalibrationFolder", "Switch", "first_look"]
 
 FILES = {"certificate.json", "predictor.skops", "profile.parquet"}
 VERSION = re.compile(r"[0-9a-f]{64}")
+# entries of the history that put no version in force
+VETO, WATCH = "veto", "watch"
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,16 @@ class CalibrationFolder:
         CalibrationError
             If some of its calibration patients belong to another version: they are used once.
         """
+        target = self._store(gate)
+        self.activate(gate.id, action=action, by=by, reason=reason, now=now)
+        return target
+
+    def veto(self, gate: CalibratedGate, *, by: str, reason: str, now: datetime) -> None:
+        """Keep a version that is never to be in force, so that its patients count as seen."""
+        self._store(gate)
+        self._note(Switch(_moment(now), VETO, gate.id, by, reason))
+
+    def _store(self, gate: CalibratedGate) -> Path:
         self._refuse_reused_patients(gate)
         target = self._root / gate.id
         if not target.exists():
@@ -91,23 +103,28 @@ class CalibrationFolder:
             for name, content in contents.items():
                 _write_durably(temporary / name, content)
             temporary.rename(target)
-        self.activate(gate.id, action=action, by=by, reason=reason, now=now)
         return target
 
     def activate(
         self, version: str, *, action: str, by: str, reason: str, now: datetime | None = None
     ) -> None:
-        """Put an existing version in force, atomically, and keep who did it and why."""
-        self.load(version)
-        switch = Switch(
-            at=(now or datetime.now(UTC)).isoformat(timespec="seconds"),
-            action=action,
-            version=version,
-            by=by,
-            reason=reason,
-        )
+        """Put an existing version in force, atomically, and keep who did it and why.
+
+        Raises
+        ------
+        InputError
+            If there is no such version, or its check vetoed it.
+        """
+        self.stored(version)
+        entries = self.history() if (self._root / "ACTIVE").exists() else []
+        if any((entry.action, entry.version) == (VETO, version) for entry in entries):
+            raise InputError("a version that was not vetoed", version[:12], "see `segqc status`")
+        self._note(Switch(_moment(now or datetime.now(UTC)), action, version, by, reason))
+
+    def _note(self, switch: Switch) -> None:
         history = [*(self.history() if (self._root / "ACTIVE").exists() else []), switch]
-        lines = [version, *(json.dumps(vars(entry), sort_keys=True) for entry in history)]
+        active = _in_force(history)
+        lines = [active, *(json.dumps(vars(entry), sort_keys=True) for entry in history)]
         body = "\n".join(lines) + "\n"
         temporary = self._root / ".ACTIVE.tmp"
         _write_durably(temporary, _with_checksum(body).encode())
@@ -138,14 +155,14 @@ class CalibrationFolder:
             raise self._tampered("ACTIVE", "a checksum that does not fit")
         active, *entries = body.splitlines()
         switches = [Switch(**json.loads(entry)) for entry in entries]
-        if switches[-1].version != active:
+        if _in_force(switches) != active:
             raise self._tampered("ACTIVE", "a first line that is not the last switch")
         return switches
 
     @property
     def active(self) -> str:
         """Id of the version in force."""
-        return self.history()[-1].version
+        return _in_force(self.history())
 
     def versions(self) -> list[str]:
         """Return the ids of all versions, sorted."""
@@ -163,33 +180,89 @@ class CalibrationFolder:
         TamperedError
             If a file is missing, added or changed.
         """
-        gate = _gate(*self._unchanged(self.active if version is None else version))
-        return replace(gate, standings=self.standings(gate.id))
+        gate = self.stored(version)
+        self.standings(gate.id)
+        return replace(gate, folder=str(self.path))
 
-    def publish(self, version: str, standings: Sequence[Standing]) -> None:
-        """Let every verdict of a version from now on say what the monitors found out."""
+    def stored(self, version: str | None = None) -> CalibratedGate:
+        """Load a version as it was saved, without what the monitors found; else as `load`."""
+        return _gate(*self._unchanged(self.active if version is None else version))
+
+    def publish(
+        self,
+        version: str,
+        standings: Sequence[Standing],
+        *,
+        log: str,
+        stale_after_days: int,
+        now: datetime | None = None,
+    ) -> None:
+        """Let every verdict of a version from now on say what the monitors found.
+
+        Parameters
+        ----------
+        version : str
+        standings : sequence of Standing
+        log : str
+            When the monitors of the log began: `MonitorRun.started`.
+        stale_after_days : int
+            How long this counts as known.
+        now : datetime, optional
+
+        Raises
+        ------
+        InputError
+            If the version is watched through another log: what that found must not be lost.
+        """
+        file = self._standing_file(version)
+        if file.exists():
+            self._check_log(file, version, log)
+        if not self._watched(version):
+            by, reason = "segqc monitor run", "the monitors of this version begin"
+            self._note(Switch(_moment(now or datetime.now(UTC)), WATCH, version, by, reason))
+        moment = (now or datetime.now(UTC)).isoformat()
+        told = ToldStandings(version, log, moment, stale_after_days, tuple(standings))
         temporary = self._root / f".{version}.standing.tmp"
-        _write_durably(temporary, standings_to_json(version, standings).encode())
-        temporary.replace(self._standing_file(version))
+        _write_durably(temporary, told.to_json().encode())
+        temporary.replace(file)
+
+    def _check_log(self, file: Path, version: str, log: str) -> None:
+        try:
+            before = ToldStandings.from_json(file.read_text("utf-8"), version)
+        except (OSError, UnicodeDecodeError, FileFormatError):
+            return  # damaged: it is written anew
+        if before.log != log:
+            raise InputError(
+                f"the log through which version {version[:12]} is watched, begun {before.log}",
+                f"another log, begun {log}",
+                f"use that log; if it is lost for good, delete {file.name} and run again",
+            )
+
+    def _watched(self, version: str) -> bool:
+        return any((each.action, each.version) == (WATCH, version) for each in self.history())
 
     def standings(self, version: str) -> tuple[Standing, ...]:
-        """Return what was published of a version; empty where no monitor ran.
+        """Return what is known of the promises of a version; empty where no monitor ever ran.
+
+        Where monitors ran and what they found is gone, every case is to be referred; where none
+        has run for too long, nothing is known any more.
 
         Raises
         ------
         TamperedError
             If it was changed.
         """
+        file = self._standing_file(version)
         try:
-            text = self._standing_file(version).read_bytes().decode()
+            text = file.read_bytes().decode()
         except FileNotFoundError:
-            return ()
+            return (LOST,) if self._watched(version) else ()
         except (OSError, UnicodeDecodeError) as error:
-            raise self._tampered(self._standing_file(version).name, str(error)) from error
+            raise self._tampered(file.name, str(error)) from error
         try:
-            return standings_from_json(text, version)
+            return ToldStandings.from_json(text, version).at(datetime.now(UTC))
         except FileFormatError as error:
-            raise self._tampered(self._standing_file(version).name, str(error.received)) from error
+            raise self._tampered(file.name, str(error.received)) from error
 
     def _standing_file(self, version: str) -> Path:
         return self._root / f"{version}.standing.json"
@@ -281,6 +354,14 @@ def _gate(certificate: GateCertificate, files: dict[str, bytes]) -> CalibratedGa
     )
     profile = pd.read_parquet(io.BytesIO(files["profile.parquet"]))
     return CalibratedGate(certificate, quality, profile, files, models["cross"])
+
+
+def _in_force(history: Sequence[Switch]) -> str:
+    return next(each.version for each in reversed(history) if each.action not in (VETO, WATCH))
+
+
+def _moment(now: datetime) -> str:
+    return now.isoformat(timespec="seconds")
 
 
 def _with_checksum(body: str) -> str:

@@ -18,11 +18,12 @@ from segqc_conformal.calibrators.venn_abers import VennAbersCertificate, VennAbe
 from segqc_conformal.case_groups import group_text
 from segqc_conformal.certificate import GateCertificate
 from segqc_conformal.decision import decided
+from segqc_conformal.errors import SegqcError
 from segqc_conformal.features.table import check_feature_table
 from segqc_conformal.judging_faults import judging_faults
 from segqc_conformal.quality.predictor import FittedQuality
 from segqc_conformal.scoring import predicted_by_interval, score_rows
-from segqc_conformal.standing import Standing
+from segqc_conformal.standing import LOST, Standing
 from segqc_conformal.verdict_table import VERDICT_COLUMNS
 from segqc_conformal.whole_case import is_single, rows_together, with_extreme_features
 
@@ -43,9 +44,9 @@ class CalibratedGate:
         The other files of the version, as they are saved.
     models : mapping of str to sequence of estimator
         Of cross-conformal intervals, by structure; empty with 40 labelled patients or more.
-    standings : tuple of Standing
-        What the monitors found out, as the calibration folder has it: verdicts say it, and a
-        segment in HARM is referred.
+    folder : str or None
+        The calibration folder from which it was loaded: at every judgement verdicts say what the
+        monitors have written there, and a segment in HARM is referred.
 
     Notes
     -----
@@ -57,12 +58,24 @@ class CalibratedGate:
     profile: pd.DataFrame
     files: dict[str, bytes]
     models: Mapping[str, Sequence[Any]] = field(default_factory=dict)
-    standings: tuple[Standing, ...] = ()
+    folder: str | None = None
 
     @cached_property
     def id(self) -> str:
         """Name of the version: 64 hex digits."""
         return self.certificate.id
+
+    @property
+    def standings(self) -> tuple[Standing, ...]:
+        """What the monitors found out so far; empty where none watches."""
+        from segqc_conformal.calibration_folder import CalibrationFolder
+
+        if self.folder is None:
+            return ()
+        try:
+            return CalibrationFolder(self.folder).standings(self.id)
+        except SegqcError:
+            return (LOST,)  # damaged, or the folder is gone: nothing is known
 
     @property
     def structures(self) -> tuple[str, ...]:

@@ -70,7 +70,7 @@ def _monitors(versions: CalibrationFolder, log: CaseLog) -> list[tuple[str, str,
 
     rows = []
     for version in versions.versions():
-        monitor = saved_monitor(log, watched(versions.load(version)))
+        monitor = saved_monitor(log, watched(versions.stored(version)))
         for segment in monitor or ():
             name = segment.segment.name
             rows += [(version, name, what, share) for what, share in segment.spent.items()]

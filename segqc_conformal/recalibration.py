@@ -136,7 +136,7 @@ def recalibrate(
         unlabelled=rescored(others, parent) if enough else None,
     )
     if kept:
-        shadow_check(gate, one_case_each(shadow, settings.seed))
+        _checked(versions, gate, one_case_each(shadow, settings.seed), by, now)
     versions.add(gate, action="recalibrate", by=by, reason=reason, now=now)
     return gate
 
@@ -249,7 +249,7 @@ def status(folder: str | Path) -> FolderStatus:
     versions.certificates()  # refuses a changed version, also one not in force
     certificate = versions.load().certificate
     return FolderStatus(
-        active=history[-1].version,
+        active=versions.active,
         versions=tuple(versions.versions()),
         history=tuple(history),
         promises={
@@ -268,6 +268,22 @@ def check_who(by: str, reason: str) -> None:
         )
 
 
+def _checked(
+    versions: CalibrationFolder,
+    gate: CalibratedGate,
+    shadow: pd.DataFrame,
+    by: str,
+    now: datetime | None,
+) -> None:
+    """Check a new version; one that is vetoed is kept, so that its patients count as seen."""
+    try:
+        shadow_check(gate, shadow)
+    except CalibrationError as error:
+        reason = f"shadow check: {error.received}"
+        versions.veto(gate, by=by, reason=reason, now=now or datetime.now(UTC))
+        raise
+
+
 def _check_cooldown(versions: CalibrationFolder, now: datetime, days: int) -> None:
     times = [
         datetime.fromisoformat(switch.at)
@@ -283,11 +299,11 @@ def _check_cooldown(versions: CalibrationFolder, now: datetime, days: int) -> No
 
 
 def _known_patients(table: pd.DataFrame, versions: CalibrationFolder) -> list[str]:
-    # a version that a crash kept from being put in force is made again from the same patients
-    in_force = {switch.version for switch in versions.history()}
+    # a version that a crash kept from being noted is made again from the same patients
+    noted = {switch.version for switch in versions.history()}
     known: set[str] = set()
     for version, certificate in versions.certificates().items():
-        if version in in_force:
+        if version in noted:
             known |= set(certificate.lineage["fit_patients"])
             known |= set(certificate.lineage["calibration_patients"])
             known |= set(certificate.lineage.get("shadow_patients", ()))

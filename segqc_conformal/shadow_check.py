@@ -53,10 +53,10 @@ def shadow_check(gate: CalibratedGate, table: pd.DataFrame) -> None:
     Notes
     -----
     Guarantee: a version calibrated on draws of the population of these patients is refused with
-    probability at most 2 % + the delta of its accept promises: exact binomial tests of miscoverage
-    at alpha + the margin of `coverage_bound`, and of the accepted error at alpha; all tests
-    together at 1 %, all margins together at 1 %. It clears nothing: a version that passes is
-    promised what its certificate says, no more.
+    probability at most 2 % + the delta of its accept promises and PAC intervals: exact binomial
+    tests of miscoverage at alpha + the margin of `coverage_bound`, and of the accepted error at
+    alpha; all tests together at 1 %, all margins together at 1 %. It clears nothing: a version
+    that passes is promised what its certificate says, no more.
     """
     verdicts = gate.judge(table)
     verdicts["dice"] = _true_dice(verdicts, table)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Literal
 
 import pandas as pd
 
 from segqc_conformal.canonical_json import canonical_json, sha256_hex
 from segqc_conformal.errors import FileFormatError, on_one_line
 
-__all__ = ["Standing", "StateName", "standings_from_json", "standings_to_json"]
+__all__ = ["LOST", "Standing", "StateName", "ToldStandings"]
 
 StateName = Literal["OK", "BENIGN", "STALE", "WATCH", "HARM"]
 SCHEMA = "standing/1"
@@ -84,44 +84,85 @@ class Standing:
         return out
 
 
-def standings_to_json(version: str, standings: Sequence[Standing]) -> str:
-    """Return the standings of a version as JSON, closed by a checksum."""
-    body = {
-        "schema": SCHEMA,
-        "version": version,
-        "segments": [asdict(each) for each in standings],
-    }
-    return canonical_json({**body, "sha256": sha256_hex(canonical_json(body).encode())})
+LOST = Standing(
+    "all",
+    None,
+    "STALE",
+    None,
+    ("what the monitors found is lost: run `segqc monitor run`",),
+    refer=True,
+)
 
 
-def standings_from_json(text: str, version: str) -> tuple[Standing, ...]:
-    """Read what `standings_to_json` wrote for that version.
+@dataclass(frozen=True)
+class ToldStandings:
+    """The standings of a version as a run of the monitors told them.
 
-    Raises
-    ------
-    FileFormatError
-        If it is of another version, or was changed.
+    Parameters
+    ----------
+    version : str
+    log : str
+        When the monitors of this log began, which tells one log from another.
+    told : str
+        Time of the run, in ISO form.
+    stale_after_days : int
+        Age from which on a silent monitor is no evidence any more.
+    segments : tuple of Standing
+
+    Notes
+    -----
+    Guarantee: none by itself.
     """
-    try:
-        fields = json.loads(text)
-        digest = fields.pop("sha256")
-        if digest != sha256_hex(canonical_json(fields).encode()):
-            raise ValueError("a checksum that does not fit")
-        if (fields["schema"], fields["version"]) != (SCHEMA, version):
-            raise ValueError(f"{fields['schema']} of version {fields['version']}")
+
+    version: str
+    log: str
+    told: str
+    stale_after_days: int
+    segments: tuple[Standing, ...]
+
+    def at(self, now: datetime) -> tuple[Standing, ...]:
+        """Return what holds now: STALE where all was well but no run has looked for too long."""
+        if now - datetime.fromisoformat(self.told) < timedelta(days=self.stale_after_days):
+            return self.segments
+        silent = f"no run of the monitors since {self.told[:10]}"
         return tuple(
-            Standing(
-                **{
-                    **each,
-                    "sites": None if each["sites"] is None else tuple(each["sites"]),
-                    "reasons": tuple(each["reasons"]),
-                }
-            )
-            for each in fields["segments"]
+            replace(each, state="STALE", since=self.told, reasons=(silent,))
+            if not each.words
+            else each
+            for each in self.segments
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise FileFormatError(
-            f"the standing of version {version[:12]} as `segqc monitor run` wrote it",
-            on_one_line(error),
-            "run `segqc monitor run` again, which writes it anew",
-        ) from error
+
+    def to_json(self) -> str:
+        """Return this as JSON, closed by a checksum."""
+        body = {"schema": SCHEMA, **asdict(self)}
+        return canonical_json({**body, "sha256": sha256_hex(canonical_json(body).encode())})
+
+    @classmethod
+    def from_json(cls, text: str, version: str) -> ToldStandings:
+        """Read what `to_json` wrote for that version.
+
+        Raises
+        ------
+        FileFormatError
+            If it is of another version, or was changed.
+        """
+        try:
+            fields = json.loads(text)
+            digest, schema = fields.pop("sha256"), fields["schema"]
+            if digest != sha256_hex(canonical_json(fields).encode()):
+                raise ValueError("a checksum that does not fit")
+            if (fields.pop("schema"), fields["version"]) != (SCHEMA, version):
+                raise ValueError(f"{schema} of version {fields['version']}")
+            segments = tuple(_standing(each) for each in fields.pop("segments"))
+            return cls(**fields, segments=segments)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise FileFormatError(
+                f"the standing of version {version[:12]} as `segqc monitor run` wrote it",
+                on_one_line(error),
+                "run `segqc monitor run` again, which writes it anew",
+            ) from error
+
+
+def _standing(fields: dict[str, Any]) -> Standing:
+    sites = None if fields["sites"] is None else tuple(fields["sites"])
+    return Standing(**{**fields, "sites": sites, "reasons": tuple(fields["reasons"])})

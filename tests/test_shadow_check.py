@@ -7,9 +7,10 @@ import pytest
 
 from segqc_conformal.calibration_folder import CalibrationFolder
 from segqc_conformal.calibration_rows import hashed_patients
-from segqc_conformal.errors import CalibrationError
+from segqc_conformal.errors import CalibrationError, InputError
 from segqc_conformal.gate import CalibratedGate
-from segqc_conformal.recalibration import recalibrate
+from segqc_conformal.ledger import ledger
+from segqc_conformal.recalibration import recalibrate, rollback
 from segqc_conformal.shadow_check import shadow_check, shadow_patients
 
 Cohort = Callable[..., pd.DataFrame]
@@ -47,8 +48,16 @@ def test_labels_that_do_not_fit_their_features_are_vetoed_and_nothing_is_switche
     table.loc[of_shadow, "dice"] = 0.1
     with pytest.raises(CalibrationError, match="miscoverage of"):
         recalibrate(folder, table, **WHO, now=NOW)
-    assert CalibrationFolder(folder).active == gate.id
-    assert CalibrationFolder(folder).versions() == [gate.id]
+    versions = CalibrationFolder(folder)
+    assert versions.active == gate.id
+    assert [each.action for each in versions.history()] == ["calibrate", "veto"]
+    # its patients have been looked at: leaving out those that spoke against it does not help
+    with pytest.raises(CalibrationError, match="at least 9 fresh labelled patients"):
+        recalibrate(folder, table[~of_shadow], **WHO, now=NOW)
+    vetoed = versions.history()[-1].version
+    with pytest.raises(InputError, match="a version that was not vetoed"):
+        rollback(folder, **WHO, to=vetoed)
+    assert ledger(folder)["version"].tolist().count(vetoed) == 1
 
 
 def test_a_gate_that_accepts_bad_masks_is_vetoed_by_the_accepted_error(

@@ -373,8 +373,8 @@ class CaseLog:
         Returns
         -------
         DataFrame
-            ``sequence, case_id, site, case_time, stratum, epoch, common, time`` (of the draw), and of the
-            verdict that decides ``accept, dice_low, dice_high, reason``.
+            ``sequence, case_id, site, case_time, stratum, epoch, common, time`` (of the draw), and
+            of the verdict that decides ``accept, dice_low, dice_high, reason``.
         """
         with self._engine.connect() as connection:
             return draws_after(connection, sequence, calibration)

@@ -78,6 +78,7 @@ def run(
     """
     from segqc_conformal.calibration_folder import CalibrationFolder
     from segqc_conformal.case_log import CaseLog
+    from segqc_conformal.errors import InputError
     from segqc_conformal.monitors.monitor_settings import MonitorSettings
     from segqc_conformal.monitors.run import run_monitors, saved_monitor
     from segqc_conformal.monitors.segments import watched
@@ -97,7 +98,9 @@ def run(
     }
     folder = CalibrationFolder(calibration)
     now = datetime.now(UTC) if as_of is None else as_of.replace(tzinfo=as_of.tzinfo or UTC)
-    gate = watched(folder.load())
+    if now > datetime.now(UTC):
+        raise InputError("a time that has come", now.isoformat(), "correct --as-of")
+    gate = watched(folder.stored())
     with CaseLog(log, create=False) as case_log, case_log.only_run(wait):
         saved = saved_monitor(case_log, gate)
         declared = MonitorSettings() if saved is None else saved.settings
@@ -105,7 +108,13 @@ def run(
             declared, **{name: value for name, value in given.items() if value is not None}
         )
         result = run_monitors(case_log, gate, now, settings, notify=told is not None)
-        folder.publish(gate.id, result.standings)
+        if result.started is not None:
+            folder.publish(
+                gate.id,
+                result.standings,
+                log=result.started,
+                stale_after_days=settings.stale_after_days,
+            )
         if prometheus is not None:
             counts = case_log.counts(now, settings.stale_after_days)
             write_prometheus(prometheus, gate.id, result, counts, datetime.now(UTC))

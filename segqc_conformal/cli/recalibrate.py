@@ -67,6 +67,8 @@ def recalibrate(
     else:
         with CaseLog(str(log), create=False) as case_log:
             table = audits_since(case_log, str(since))
+    if look_again and cooldown_days:
+        raise InputError("--cooldown-days or --look-again", "both", "looks have no cooldown")
     if look_again:
         gate = look_again_at_all(calibration, table, by=by, reason=reason)
     else:

@@ -125,7 +125,7 @@ class _Hospital:
 
     def judge(self, gate: CalibratedGate, table: pd.DataFrame) -> pd.DataFrame:
         """Judge and log a batch, draw audits from it, and answer them."""
-        verdicts = replace(gate, standings=self.folder.standings(gate.id)).judge(table)
+        verdicts = replace(gate, folder=str(self.folder.path)).judge(table)
         self.log.add(verdicts, table, gate_patients=gate.patients)
         now = table["time"].max().to_pydatetime()
         plan = audit_plan(AuditRates(ROUTINE_RATE), RAISED_RATE, self.folder.standings)
@@ -137,8 +137,15 @@ class _Hospital:
     def watch(self, gate: CalibratedGate, verdicts: pd.DataFrame) -> MonitorRun:
         """Run the monitors, and let verdicts from now on say what they found."""
         now = verdicts["time"].max().to_pydatetime()
-        run = run_monitors(self.log, watched(gate), now, MonitorSettings(seed=self.seed))
-        self.folder.publish(gate.id, run.standings)
+        settings = MonitorSettings(seed=self.seed)
+        run = run_monitors(self.log, watched(gate), now, settings)
+        if run.started is not None:
+            self.folder.publish(
+                gate.id,
+                run.standings,
+                log=run.started,
+                stale_after_days=settings.stale_after_days,
+            )
         return run
 
 

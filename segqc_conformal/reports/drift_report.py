@@ -23,6 +23,7 @@ from segqc_conformal.reports.drift_sections import (
 )
 from segqc_conformal.reports.monitor_sections import audits, estimates, segments
 from segqc_conformal.reports.page import Section, paragraph, table, write_page
+from segqc_conformal.standing import Standing
 
 __all__ = ["StreamEvidence", "write_drift_report"]
 
@@ -46,6 +47,7 @@ def write_drift_report(
     events: pd.DataFrame | None = None,
     now: datetime | None = None,
     audited: pd.DataFrame | None = None,
+    standings: Sequence[Standing] = (),
 ) -> Path:
     """Write the drift report of a gate as one self-contained HTML page.
 
@@ -54,7 +56,7 @@ def write_drift_report(
     path : str or Path
         The file, replaced at once.
     gate : CalibratedGate
-        Its calibration cases are what recent cases are compared with; its standings are told.
+        Its calibration cases are what recent cases are compared with.
     current : DataFrame
         Recent cases: ``case_id`` (or ``case``), ``structure``, ``accept_score``, and where known
         ``site``, ``predicted_dice`` and ``feature_`` columns.
@@ -66,6 +68,8 @@ def write_drift_report(
         Printed at the foot; None: the time of the call.
     audited : DataFrame, optional
         What audits said, as `audits_table` returns it.
+    standings : sequence of Standing
+        What the monitors decided, by segment.
 
     Returns
     -------
@@ -93,7 +97,7 @@ def write_drift_report(
         threshold=P_THRESHOLD,
     )
     sections = [
-        segments(gate.standings),
+        segments(standings),
         in_short(states, len(recent)),
         audits(pd.DataFrame() if audited is None else audited),
         what_changed(gate, then, recent, current),

@@ -49,11 +49,12 @@ def write_logged_drift(
     cases = log.cases_after(calibration=gate.id)[["case_id", "site", "time"]]
     current = rows.merge(cases, on="case_id", how="left")
     monitor = saved_monitor(log, watched(gate))
-    told, audited = gate, None
+    audited, standings = None, gate.standings
     if monitor is not None:
-        told, audited = replace(gate, standings=monitor.standings), audits_table(monitor)
-    evidence, events = _evidence(monitor), log.events()
-    return write_drift_report(path, told, current, evidence, events, now, audited)
+        audited, standings = audits_table(monitor), monitor.standings
+    return write_drift_report(
+        path, gate, current, _evidence(monitor), log.events(), now, audited, standings
+    )
 
 
 def _evidence(monitor: VersionMonitor | None) -> list[StreamEvidence]:
