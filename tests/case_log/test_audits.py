@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 import pandas as pd
 import pytest
 
-from segqc_conformal.case_log import CaseLog
+from segqc_conformal.case_log import AuditRates, CaseLog
 from segqc_conformal.errors import InputError
 from segqc_conformal.features.table import check_feature_table, row_faults
 
@@ -117,3 +117,50 @@ def test_an_unusable_answer_is_refused(
 def test_a_rate_out_of_range_is_refused(log_url: str, rate: float) -> None:
     with CaseLog(log_url) as log, pytest.raises(InputError, match="audit rate"):
         log.draw_audits(rate, secret_seed=0, now=NOW)
+
+
+def test_answers_given_unasked_are_held_until_their_draw_is_complete(
+    log_url: str, verdict_table: MakeTable
+) -> None:
+    with CaseLog(log_url) as log:
+        log.add(verdict_table([f"c{number}" for number in range(6)]))
+        for case_id in ("c4", "c2"):  # somebody saw bad masks and said so
+            log.add_audit(case_id, {"anterior": 0.1, "posterior": 0.1}, now=NOW)
+        assert log.answers_after(0, "f00d").empty
+        log.draw_audits(1.0, secret_seed=0, now=NOW)
+        assert log.answers_after(0, "f00d").empty
+        for case_id in ("c5", "c0", "c1"):
+            log.add_audit(case_id, GOOD, now=NOW)
+            assert log.answers_after(0, "f00d").empty
+        log.add_audit("c3", GOOD, now=NOW)
+        released = log.answers_after(0, "f00d")
+        assert released["case_id"].tolist() == [f"c{number}" for number in range(6)]
+        assert released["answer_number"].tolist() == [1, 2, 3, 4, 5, 6]
+        log.add(verdict_table(["c6", "c7"]))
+        log.draw_audits(1.0, secret_seed=0, now=NOW)
+        log.add_audit("c7", GOOD, now=NOW)
+        assert log.answers_after(6, "f00d")["case_id"].tolist() == ["c7"]
+
+
+def test_rates_differ_by_decision_and_the_common_audits_are_a_sample_of_all(
+    log_url: str, verdict_table: MakeTable
+) -> None:
+    table = verdict_table([f"c{number}" for number in range(1000)])
+    referred = table["case_id"].isin([f"c{number}" for number in range(0, 1000, 4)])
+    table.loc[referred, "accept"] = False
+    with CaseLog(log_url) as log:
+        log.add(table)
+        drawn = log.draw_audits(lambda *_: AuditRates(0.2, 0.8), secret_seed=1, now=NOW)
+        events = log.draws_after(0, "f00d")
+        by_stratum = drawn.groupby("stratum")["probability"]
+        assert by_stratum.unique().map(list).to_dict() == {
+            "accepted/A": [0.2],
+            "referred/A": [0.8],
+        }
+        common = events[events["common"].astype(bool)]
+        # Binomial(250, .2) and (750, .2): four standard deviations
+        assert 25 <= (common["stratum"] == "referred/A").sum() <= 75
+        assert (events["stratum"] == "accepted/A").sum() == (common["accept"]).sum()
+        log.add(verdict_table(["next"]))
+        log.draw_audits(1.0, secret_seed=1, now=NOW)
+        assert log.draws_after(1000, "f00d")["epoch"].tolist() == [1]

@@ -291,6 +291,57 @@ def test_a_column_that_stands_still_is_never_ok(log_url: str) -> None:
     assert found.standings[0].reasons == ("feature_x has stood still",)
 
 
+def test_draws_and_answers_from_before_the_last_run_count_all_the_same(log_url: str) -> None:
+    ahead = NOW + timedelta(minutes=2)
+    with CaseLog(log_url) as log:
+        log.add(*judged(0, quiet(100)))
+        run_monitors(log, watched_gate(), ahead)
+        answered(log, 0, [0.5] * 100, NOW)
+        found = run_monitors(log, watched_gate(), ahead)
+    assert (found.skipped, found.new_audits) == ((), 100)
+    assert found.standings[0].state == "HARM"
+
+
+def test_cases_that_could_not_be_watched_stay_in_mind(log_url: str) -> None:
+    with CaseLog(log_url) as log:
+        log.add(*judged(0, quiet(30)))
+        log.add(*judged(30, quiet(20), site="C"))
+        assert run_monitors(log, watched_gate(), NOW).status == "not_enough_evidence"
+        again = run_monitors(log, watched_gate(), NOW)
+        assert (again.skipped, again.exit_code) == ((), 11)
+        (reason,) = again.standings[0].reasons
+        assert reason == "the last 20 cases of site C could not be watched"
+        # audits of them were asked for and never answered
+        log.draw_audits(1.0, secret_seed=0, now=NOW)
+        late = run_monitors(log, watched_gate(), NOW + timedelta(days=40))
+        assert late.standings[0].state == "STALE"
+        assert "accepted error: no audit of all has been answered yet" in late.standings[0].reasons
+
+
+def test_cases_from_before_the_change_that_are_logged_later_close_no_watch(log_url: str) -> None:
+    with CaseLog(log_url) as log:
+        log.add(*judged(500, [score - 3.0 for score in quiet(60)]))
+        assert run_monitors(log, watched_gate(), NOW).standings[0].state == "WATCH"
+        log.draw_audits(1.0, secret_seed=0, now=NOW)
+        log.add(*judged(0, quiet(200)))
+        answered(log, 0, [0.9] * 200, NOW)
+        found = run_monitors(log, watched_gate(), NOW)
+    assert found.new_audits == 200
+    assert found.standings[0].state == "WATCH"
+
+
+def test_audits_that_nobody_answers_keep_a_watch_open(log_url: str) -> None:
+    with CaseLog(log_url) as log:
+        log.add(*judged(0, [score - 3.0 for score in quiet(200)]))
+        run_monitors(log, watched_gate(), NOW)
+        answered(log, 0, [0.9] * 110, NOW)
+        held = run_monitors(log, watched_gate(), NOW)
+        assert held.standings[0].state == "WATCH"
+        assert held.segments[0].evidence["since_alarm"]["accepted error"]["upper"] > 0.3
+        late = run_monitors(log, watched_gate(), NOW + timedelta(days=40))
+        assert (late.status, late.standings[0].state) == ("alarm", "WATCH")
+
+
 def test_segments_are_watched_apart_each_with_its_share(log_url: str) -> None:
     segments = [Segment(site, (site,), 0.1, None, "not asked") for site in ("A", "B")]
     with CaseLog(log_url) as log:
