@@ -123,12 +123,12 @@ class _Hospital:
             yield extract_features(batch, None, self.sampler, structures=STRUCTURES, progress=False)
         self.progress(stage, patients, patients)
 
-    def judge(self, gate: CalibratedGate, table: pd.DataFrame) -> pd.DataFrame:
+    def judge(self, gate: CalibratedGate, table: pd.DataFrame, rate: float) -> pd.DataFrame:
         """Judge and log a batch, draw audits from it, and answer them."""
         verdicts = replace(gate, folder=str(self.folder.path)).judge(table)
         self.log.add(verdicts, table, gate_patients=gate.patients)
         now = table["time"].max().to_pydatetime()
-        plan = audit_plan(AuditRates(ROUTINE_RATE), RAISED_RATE, self.folder.standings)
+        plan = audit_plan(AuditRates(rate), RAISED_RATE, self.folder.standings)
         for case_id in self.log.draw_audits(plan, self.seed, now=now)["case_id"]:
             dice = table[table["case_id"] == case_id].set_index("structure")["dice"]
             self.log.add_audit(case_id, dice.to_dict(), now=now)
@@ -186,7 +186,9 @@ def run_demo(folder: str | Path, seed: int = 0, progress: Progress | None = None
         noticing, alarm = _period(hospital, first, stage, PATIENCE, "replaced", until_alarm=True)
         last_case = str(log.cases_after()["case_id"].iloc[-1])
         stage = "fresh reference masks for a random share"
-        under_alarm, audited = _period(hospital, first, stage, UNDER_ALARM, "replaced")
+        under_alarm, audited = _period(
+            hospital, first, stage, UNDER_ALARM, "replaced", rate=RAISED_RATE
+        )
         second = _recalibrated(hospital, last_case)
         stage = "verdicts under the new promise"
         after, _ = _period(hospital, second, stage, LAST, "replaced")
@@ -251,11 +253,12 @@ def _period(
     patients: int,
     scanner: ScannerAge,
     until_alarm: bool = False,
+    rate: float = ROUTINE_RATE,
 ) -> tuple[pd.DataFrame, MonitorRun]:
     """Judge `patients` in batches, the monitors running after each."""
     parts = []
     for table in hospital.batches(stage, patients, scanner):
-        parts.append(hospital.judge(gate, table))
+        parts.append(hospital.judge(gate, table, rate))
         run = hospital.watch(gate, parts[-1])
         if until_alarm and run.status == "alarm":
             hospital.progress(stage, patients, patients)
