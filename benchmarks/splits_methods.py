@@ -1,17 +1,19 @@
-"""Methods compared on the hippocampus: each fits on some patients and scores the others.
+"""Methods compared over splits: each fits on some patients and scores the others.
 
 A scored frame has one row per case and structure, and one per whole case (the worst structure):
-``patient_id, structure, dice, predicted_dice, scale, accept_score`` and, for quantile regression,
-``lower`` and ``upper``. Empty predictions have no predicted Dice, whatever the method.
+``patient_id, structure, dice, predicted_dice, scale, accept_score`` and, where a method predicts
+a range, ``lower`` and ``upper``. Empty predictions have no predicted Dice, whatever the method.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from member_dice import COLUMNS as MEMBER_DICE
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.compose import make_column_transformer
@@ -21,14 +23,29 @@ from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from segqc_conformal.calibrators import DiceInterval
+from segqc_conformal.calibrators import DiceInterval, QuantileInterval
 from segqc_conformal.features.table import feature_columns
 from segqc_conformal.quality.predictor import fit_quality
 from segqc_conformal.scoring import empty_prediction, score_rows, with_scores
 
 THRESHOLD = 0.8
 MISCOVERAGE = 0.10
+OURS = "segqc-conformal"
+SMALLEST_SPREAD = 0.005  # five members can agree to the last voxel
 Scored = dict[str, pd.DataFrame]
+
+
+class Method(NamedTuple):
+    """How a method scores rows and makes intervals of them.
+
+    ``rival``: our width is measured against the narrowest of these. ``accepts``: its accept score
+    is certified as well.
+    """
+
+    score: Callable[[Scored, tuple[str, ...]], Scored] | None
+    interval: Callable[[pd.DataFrame, pd.DataFrame], NDArray[np.float64]]
+    rival: bool = False
+    accepts: bool = True
 
 
 def segqc_default(parts: Scored, structures: tuple[str, ...]) -> tuple[Scored, str]:
@@ -43,16 +60,20 @@ def segqc_default(parts: Scored, structures: tuple[str, ...]) -> tuple[Scored, s
     return scored, f"{quality.name}, {quality.scale_form}"
 
 
-def plain_regressor(parts: Scored, structures: tuple[str, ...], model: Any) -> Scored:
+def plain_regressor(parts: Scored, structures: tuple[str, ...], *, model: Any) -> Scored:
     """Score with a regressor of Dice on all features and the structure."""
     fit = parts["fit"][~empty_prediction(parts["fit"])]
     features = feature_columns(fit)
     columns = make_column_transformer(("passthrough", features), (OneHotEncoder(), ["structure"]))
     fitted = make_pipeline(columns, model).fit(fit[[*features, "structure"]], fit["dice"])
-    return _scored(parts, structures, lambda rows: fitted.predict(rows[[*features, "structure"]]))
+    return _scored(
+        parts,
+        structures,
+        lambda rows: {"predicted_dice": fitted.predict(rows[[*features, "structure"]])},
+    )
 
 
-def single_feature(parts: Scored, structures: tuple[str, ...], feature: str) -> Scored:
+def single_feature(parts: Scored, structures: tuple[str, ...], *, feature: str) -> Scored:
     """Score with one feature: its isotonic regression predicts, its raw value ranks."""
     fit = parts["fit"][~empty_prediction(parts["fit"])]
     curves = {
@@ -60,12 +81,13 @@ def single_feature(parts: Scored, structures: tuple[str, ...], feature: str) -> 
         for name, rows in fit.groupby("structure")
     }
 
-    def predict(rows: pd.DataFrame) -> pd.Series:
+    def predict(rows: pd.DataFrame) -> dict[str, Any]:
         by_structure = rows.groupby("structure")[feature]
-        return by_structure.transform(lambda values: curves[values.name].predict(values))
+        predicted = by_structure.transform(lambda values: curves[values.name].predict(values))
+        return {"predicted_dice": predicted}
 
     predicted = _scored(parts, structures, predict)
-    raw = _scored(parts, structures, lambda rows: rows[feature].to_numpy())
+    raw = _scored(parts, structures, lambda rows: {"predicted_dice": rows[feature].to_numpy()})
     return {
         name: rows.assign(accept_score=raw[name]["accept_score"])
         for name, rows in predicted.items()
@@ -78,7 +100,7 @@ def quantile_boosting(parts: Scored, structures: tuple[str, ...]) -> Scored:
         plain_regressor(
             parts,
             structures,
-            GradientBoostingRegressor(loss="quantile", alpha=alpha, random_state=0),
+            model=GradientBoostingRegressor(loss="quantile", alpha=alpha, random_state=0),
         )
         for alpha in (MISCOVERAGE / 2, 1 - MISCOVERAGE / 2, 0.5)
     )
@@ -88,25 +110,36 @@ def quantile_boosting(parts: Scored, structures: tuple[str, ...]) -> Scored:
     }
 
 
-def linear(parts: Scored, structures: tuple[str, ...]) -> Scored:
-    """Score with linear regression, MAPIE's default estimator."""
-    return plain_regressor(parts, structures, LinearRegression())
+def sample_range(parts: Scored, structures: tuple[str, ...]) -> Scored:
+    """Score with the range of the members' Dice to the judged mask; nothing is fitted.
 
+    The performance range of Wundram et al. (2024, arXiv 2407.13307), whose predictions come from
+    the samples of the segmentation alone: ``lower`` and ``upper`` are the quantiles of the samples'
+    Dice at half the miscoverage on either side, their mean is the prediction and their standard
+    deviation its scale. A reconstruction: of five members these quantiles are interpolated between
+    the two smallest and the two largest (as `numpy.quantile` does, which their code uses).
+    """
 
-def forest(parts: Scored, structures: tuple[str, ...]) -> Scored:
-    """Score with scikit-learn's random forest."""
-    return plain_regressor(parts, structures, RandomForestRegressor(random_state=0))
+    def predict(rows: pd.DataFrame) -> dict[str, Any]:
+        dice = rows[list(MEMBER_DICE)].to_numpy()
+        lower, upper = np.quantile(dice, [MISCOVERAGE / 2, 1 - MISCOVERAGE / 2], axis=1)
+        return {
+            "predicted_dice": dice.mean(axis=1),
+            "scale": np.maximum(dice.std(axis=1, ddof=1), SMALLEST_SPREAD),
+            "lower": lower,
+            "upper": upper,
+        }
+
+    return _scored(parts, structures, predict)
 
 
 def _scored(
-    parts: Scored, structures: tuple[str, ...], predict: Callable[[pd.DataFrame], Any]
+    parts: Scored, structures: tuple[str, ...], predict: Callable[[pd.DataFrame], dict[str, Any]]
 ) -> Scored:
     scored = {}
     for name, rows in parts.items():
         known = rows[~empty_prediction(rows)]
-        predictions = pd.DataFrame(
-            {"predicted_dice": predict(known), "scale": 1.0}, index=known.index
-        )
+        predictions = pd.DataFrame({"scale": 1.0, **predict(known)}, index=known.index)
         scored[name] = with_scores(rows, predictions, structures, THRESHOLD)
     return scored
 
@@ -133,6 +166,14 @@ def own_interval(calibration: pd.DataFrame, test: pd.DataFrame) -> NDArray[np.fl
     return np.column_stack(certificate.interval(test["predicted_dice"], test["scale"]))
 
 
+def own_range(calibration: pd.DataFrame, test: pd.DataFrame) -> NDArray[np.float64]:
+    """Conformalised range of this package: exact rank, inside [0, 1]; shape ``(rows, 2)``."""
+    certificate = QuantileInterval(miscoverage=MISCOVERAGE).calibrate(
+        calibration["lower"], calibration["upper"], calibration["dice"]
+    )
+    return np.column_stack(certificate.interval(test["lower"], test["upper"]))
+
+
 def mapie_interval(calibration: pd.DataFrame, test: pd.DataFrame) -> NDArray[np.float64]:
     """MAPIE's interval of the same predictions, clipped to [0, 1]; shape ``(rows, 2)``."""
     from mapie.regression import ConformalizedQuantileRegressor, SplitConformalRegressor
@@ -148,3 +189,31 @@ def mapie_interval(calibration: pd.DataFrame, test: pd.DataFrame) -> NDArray[np.
     mapie.conformalize(calibration[columns].to_numpy(), calibration["dice"].to_numpy())
     intervals = mapie.predict_interval(test[columns].to_numpy())[1][:, :, 0]
     return np.clip(intervals, 0.0, 1.0)
+
+
+BASELINES = {
+    "MAPIE, linear regression": Method(
+        partial(plain_regressor, model=LinearRegression()), mapie_interval, rival=True, accepts=False
+    ),
+    "MAPIE, random forest": Method(
+        partial(plain_regressor, model=RandomForestRegressor(random_state=0)),
+        mapie_interval,
+        rival=True,
+        accepts=False,
+    ),
+    "MAPIE CQR, gradient boosting": Method(
+        quantile_boosting, mapie_interval, rival=True, accepts=False
+    ),
+    "performance range, sample quantiles": Method(
+        sample_range, own_range, rival=True, accepts=False
+    ),
+    "performance range, mean ± spread": Method(
+        sample_range, own_interval, rival=True, accepts=False
+    ),
+    "pairwise Dice": Method(
+        partial(single_feature, feature="feature_pairwise_dice"), own_interval
+    ),
+    "Soft Dice Confidence": Method(
+        partial(single_feature, feature="feature_soft_dice_confidence"), own_interval
+    ),
+}
