@@ -107,7 +107,9 @@ def _explained(rows: pd.DataFrame, predicted: pd.DataFrame) -> dict[str, float]:
         )
         left = (residual - found) ** 2
         shares.append(1 - left.groupby(known["structure"]).mean() / _variance(residual, known))
-    return {str(name): float(value) for name, value in pd.concat(shares, axis=1).max(axis=1).items()}
+    return {
+        str(name): float(value) for name, value in pd.concat(shares, axis=1).max(axis=1).items()
+    }
 
 
 def _variance(residual: pd.Series, known: pd.DataFrame) -> pd.Series:

@@ -26,7 +26,7 @@ from sklearn.preprocessing import OneHotEncoder
 from segqc_conformal.calibrators import DiceInterval, QuantileInterval
 from segqc_conformal.features.table import feature_columns
 from segqc_conformal.quality.predictor import fit_quality
-from segqc_conformal.scoring import empty_prediction, score_rows, with_scores
+from segqc_conformal.scoring import empty_prediction, score_fit_rows, score_rows, with_scores
 
 THRESHOLD = 0.8
 MISCOVERAGE = 0.10
@@ -49,15 +49,15 @@ class Method(NamedTuple):
 
 
 def segqc_default(parts: Scored, structures: tuple[str, ...]) -> tuple[Scored, str]:
-    """Score with the default quality predictor, chosen anew on these fit patients."""
+    """Score with the default quality predictor, fitted anew on these fit patients."""
     fit = parts["fit"]
-    quality, out_of_fold = fit_quality(fit[~empty_prediction(fit)], miscoverage=MISCOVERAGE)
+    fitted = fit_quality(fit[~empty_prediction(fit)], miscoverage=MISCOVERAGE)
+    quality, fit = score_fit_rows(fit, fitted, structures, THRESHOLD, MISCOVERAGE)
     scored = {
         name: score_rows(parts[name], quality, structures, THRESHOLD)
         for name in ("calibration", "test")
     }
-    scored["fit"] = with_scores(fit, out_of_fold, structures, THRESHOLD)
-    return scored, f"{quality.name}, {quality.scale_form}"
+    return {**scored, "fit": fit}, f"power {quality.power}"
 
 
 def plain_regressor(parts: Scored, structures: tuple[str, ...], *, model: Any) -> Scored:
@@ -193,7 +193,10 @@ def mapie_interval(calibration: pd.DataFrame, test: pd.DataFrame) -> NDArray[np.
 
 BASELINES = {
     "MAPIE, linear regression": Method(
-        partial(plain_regressor, model=LinearRegression()), mapie_interval, rival=True, accepts=False
+        partial(plain_regressor, model=LinearRegression()),
+        mapie_interval,
+        rival=True,
+        accepts=False,
     ),
     "MAPIE, random forest": Method(
         partial(plain_regressor, model=RandomForestRegressor(random_state=0)),
@@ -210,9 +213,7 @@ BASELINES = {
     "performance range, mean ± spread": Method(
         sample_range, own_interval, rival=True, accepts=False
     ),
-    "pairwise Dice": Method(
-        partial(single_feature, feature="feature_pairwise_dice"), own_interval
-    ),
+    "pairwise Dice": Method(partial(single_feature, feature="feature_pairwise_dice"), own_interval),
     "Soft Dice Confidence": Method(
         partial(single_feature, feature="feature_soft_dice_confidence"), own_interval
     ),

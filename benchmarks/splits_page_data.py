@@ -6,11 +6,13 @@ from typing import Any
 
 TITLES = {"hippocampus": "Hippocampus", "nuclei": "Nuclei"}
 _DATA = {
-    "hippocampus": """Medical Segmentation Decathlon Task04 (MR, 1 mm, CC BY-SA 4.0), the fused mask of an ensemble of
+    "hippocampus": """
+Medical Segmentation Decathlon Task04 (MR, 1 mm, CC BY-SA 4.0), the fused mask of an ensemble of
 five U-Nets that saw none of these patients. Degraded scans have one of six faults of random
 strength (noise, blur, bias field, motion ghosts, thick slices, lost field of view); the reference
 mask stays that of the good scan.""",
-    "nuclei": """Data Science Bowl 2018, stage 1 (fluorescence microscopy, CC0), the fused mask of an ensemble of
+    "nuclei": """
+Data Science Bowl 2018, stage 1 (fluorescence microscopy, CC0), the fused mask of an ensemble of
 five U-Nets that saw none of these tiles. Each tile is cut from an image of its own and counts as a
 patient. The splits draw from one half of the held-out tiles, in the order of a hash; by the other
 half methods were chosen and the floor is measured. As many are drawn as of the hippocampus, so that
@@ -27,8 +29,8 @@ def about(data: str, figures: dict[str, Any]) -> str:
 
 `python benchmarks/splits.py --data {data} --write-docs`: {figures["date"]}, {figures["machine"]},
 {figures["minutes"]} minutes; {versions}.
-
-{_DATA[data]} Each split draws {sizes["fit"]} patients to fit, {sizes["calibration"]} to calibrate and {sizes["test"]} to test."""
+{_DATA[data]} Each split draws {sizes["fit"]} patients to
+fit, {sizes["calibration"]} to calibrate and {sizes["test"]} to test."""
 
 
 LIMITS = """### What the figures of the splits do not say

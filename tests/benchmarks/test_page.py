@@ -21,7 +21,7 @@ def test_contents_lists_every_section_with_its_anchor() -> None:
 
 
 def test_a_benchmark_without_figures_is_left_out(tmp_path, monkeypatch) -> None:
-    figures = page.FOLDER / "hippocampus.json"
-    (tmp_path / "hippocampus.json").write_bytes(figures.read_bytes())
+    figures = page.FOLDER / "splits.json"
+    (tmp_path / "splits.json").write_bytes(figures.read_bytes())
     monkeypatch.setattr(page, "FOLDER", tmp_path)
     assert page.page().count("\n## ") == 1
