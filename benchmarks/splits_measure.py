@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,13 +10,14 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import binom, spearmanr
 from splits_accept import mapie_rule, own_rule
-from splits_methods import BASELINES, OURS, THRESHOLD, Method, Scored, own_interval, segqc_default
+from splits_methods import BASELINES, OURS, THRESHOLD, Scored, own_interval, segqc_default
 
 from segqc_conformal.quality.risk_coverage import aurc
 
 SIZES = {"fit": 60, "calibration": 80, "test": 80}
 TOLERATED = (0.05, 0.10, 0.20)
 Rows = list[dict[str, Any]]
+Interval = Callable[[pd.DataFrame, pd.DataFrame], NDArray[np.float64]]
 
 
 class SplitResult(NamedTuple):
@@ -56,32 +58,33 @@ def measure_split(table: pd.DataFrame, world: str, seed: int) -> SplitResult:
     structures = tuple(sorted(table["structure"].unique()))
     ours, chosen = segqc_default(parts, structures)
     result = SplitResult([], [], [], [], chosen)
-    _add(result, {"world": world, "split": seed, "method": OURS}, ours, Method(None, own_interval))
+    at = {"world": world, "split": seed}
+    for structure, here in _by_structure(ours):
+        place = {**at, "method": OURS, "structure": structure}
+        _add(result, place, here, own_interval)
+        _add_acceptance(result, place, here)
     for name, method in BASELINES.items():
-        place = {"world": world, "split": seed, "method": name}
-        _add(result, place, method.score(parts, structures), method)
+        for structure, here in _by_structure(method.score(parts, structures)):
+            place = {**at, "method": name, "structure": structure}
+            _add(result, place, here, method.interval)
     return result
 
 
-def _add(result: SplitResult, place: dict[str, Any], scored: Scored, method: Method) -> None:
+def _by_structure(scored: Scored) -> Iterator[tuple[str, Scored]]:
     for structure in scored["test"]["structure"].unique():
-        here = {name: rows[rows["structure"] == structure] for name, rows in scored.items()}
-        at = {**place, "structure": structure}
-        _add_interval(result, at, here, method)
-        result.rankings.append({**at, **_ranking(here["test"])})
-        if method.accepts:
-            _add_acceptance(result, at, here)
+        yield (
+            structure,
+            {name: rows[rows["structure"] == structure] for name, rows in scored.items()},
+        )
 
 
 def _known(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[rows["predicted_dice"].notna()]
 
 
-def _add_interval(
-    result: SplitResult, place: dict[str, Any], parts: Scored, method: Method
-) -> None:
+def _add(result: SplitResult, place: dict[str, Any], parts: Scored, interval: Interval) -> None:
     calibration, test = _known(parts["calibration"]), _known(parts["test"])
-    low, high = method.interval(calibration, test).T
+    low, high = interval(calibration, test).T
     dice = test["dice"].to_numpy()
     result.intervals.append(
         {
@@ -95,6 +98,7 @@ def _add_interval(
         {**place, "patient_id": patient, "width": width}
         for patient, width in zip(test["patient_id"], (high - low).tolist(), strict=True)
     )
+    result.rankings.append({**place, **_ranking(parts["test"])})
 
 
 def _ranking(test: pd.DataFrame) -> dict[str, float]:
@@ -113,9 +117,10 @@ def _ranking(test: pd.DataFrame) -> dict[str, float]:
 def _add_acceptance(result: SplitResult, place: dict[str, Any], parts: Scored) -> None:
     bad = (parts["test"]["dice"] <= THRESHOLD).to_numpy()
     for tolerated in TOLERATED:
-        rules = {place["method"]: own_rule(parts, tolerated)}
-        if place["method"] == OURS:
-            rules["MAPIE controller, our score"] = mapie_rule(parts, tolerated)
+        rules = {
+            OURS: own_rule(parts, tolerated),
+            "MAPIE controller, our score": mapie_rule(parts, tolerated),
+        }
         for method, accept in rules.items():
             row = {**place, "method": method, "tolerated": tolerated}
             result.acceptance.append({**row, **_accepted(accept, bad, tolerated)})

@@ -38,14 +38,12 @@ Scored = dict[str, pd.DataFrame]
 class Method(NamedTuple):
     """How a method scores rows and makes intervals of them.
 
-    ``rival``: our width is measured against the narrowest of these. ``accepts``: its accept score
-    is certified as well.
+    ``rival``: our width is measured against the narrowest of these.
     """
 
-    score: Callable[[Scored, tuple[str, ...]], Scored] | None
+    score: Callable[[Scored, tuple[str, ...]], Scored]
     interval: Callable[[pd.DataFrame, pd.DataFrame], NDArray[np.float64]]
-    rival: bool = False
-    accepts: bool = True
+    rival: bool
 
 
 def segqc_default(parts: Scored, structures: tuple[str, ...]) -> tuple[Scored, str]:
@@ -62,15 +60,16 @@ def segqc_default(parts: Scored, structures: tuple[str, ...]) -> tuple[Scored, s
 
 def plain_regressor(parts: Scored, structures: tuple[str, ...], *, model: Any) -> Scored:
     """Score with a regressor of Dice on all features and the structure."""
-    fit = parts["fit"][~empty_prediction(parts["fit"])]
+    predict = _regression(parts["fit"], model)
+    return _scored(parts, structures, lambda rows: {"predicted_dice": predict(rows)})
+
+
+def _regression(fit: pd.DataFrame, model: Any) -> Callable[[pd.DataFrame], NDArray[np.float64]]:
+    fit = fit[~empty_prediction(fit)]
     features = feature_columns(fit)
     columns = make_column_transformer(("passthrough", features), (OneHotEncoder(), ["structure"]))
     fitted = make_pipeline(columns, model).fit(fit[[*features, "structure"]], fit["dice"])
-    return _scored(
-        parts,
-        structures,
-        lambda rows: {"predicted_dice": fitted.predict(rows[[*features, "structure"]])},
-    )
+    return lambda rows: np.asarray(fitted.predict(rows[[*features, "structure"]]))
 
 
 def single_feature(parts: Scored, structures: tuple[str, ...], *, feature: str) -> Scored:
@@ -95,19 +94,22 @@ def single_feature(parts: Scored, structures: tuple[str, ...], *, feature: str) 
 
 
 def quantile_boosting(parts: Scored, structures: tuple[str, ...]) -> Scored:
-    """Score with gradient boosting of three quantiles, as for conformalized quantile regression."""
-    lower, upper, median = (
-        plain_regressor(
-            parts,
-            structures,
-            model=GradientBoostingRegressor(loss="quantile", alpha=alpha, random_state=0),
+    """Score with gradient boosting of two quantiles, as for conformalized quantile regression.
+
+    Their middle is the prediction.
+    """
+    lower, upper = (
+        _regression(
+            parts["fit"], GradientBoostingRegressor(loss="quantile", alpha=level, random_state=0)
         )
-        for alpha in (MISCOVERAGE / 2, 1 - MISCOVERAGE / 2, 0.5)
+        for level in (MISCOVERAGE / 2, 1 - MISCOVERAGE / 2)
     )
-    return {
-        name: rows.assign(lower=lower[name]["predicted_dice"], upper=upper[name]["predicted_dice"])
-        for name, rows in median.items()
-    }
+
+    def predict(rows: pd.DataFrame) -> dict[str, Any]:
+        low, high = lower(rows), upper(rows)
+        return {"predicted_dice": (low + high) / 2, "lower": low, "upper": high}
+
+    return _scored(parts, structures, predict)
 
 
 def sample_range(parts: Scored, structures: tuple[str, ...]) -> Scored:
@@ -137,7 +139,8 @@ def _scored(
     parts: Scored, structures: tuple[str, ...], predict: Callable[[pd.DataFrame], dict[str, Any]]
 ) -> Scored:
     scored = {}
-    for name, rows in parts.items():
+    for name in ("calibration", "test"):
+        rows = parts[name]
         known = rows[~empty_prediction(rows)]
         predictions = pd.DataFrame({"scale": 1.0, **predict(known)}, index=known.index)
         scored[name] = with_scores(rows, predictions, structures, THRESHOLD)
@@ -193,28 +196,20 @@ def mapie_interval(calibration: pd.DataFrame, test: pd.DataFrame) -> NDArray[np.
 
 BASELINES = {
     "MAPIE, linear regression": Method(
-        partial(plain_regressor, model=LinearRegression()),
-        mapie_interval,
-        rival=True,
-        accepts=False,
+        partial(plain_regressor, model=LinearRegression()), mapie_interval, rival=True
     ),
     "MAPIE, random forest": Method(
         partial(plain_regressor, model=RandomForestRegressor(random_state=0)),
         mapie_interval,
         rival=True,
-        accepts=False,
     ),
-    "MAPIE CQR, gradient boosting": Method(
-        quantile_boosting, mapie_interval, rival=True, accepts=False
+    "MAPIE CQR, gradient boosting": Method(quantile_boosting, mapie_interval, rival=True),
+    "performance range, sample quantiles": Method(sample_range, own_range, rival=True),
+    "performance range, mean ± spread": Method(sample_range, own_interval, rival=True),
+    "pairwise Dice": Method(
+        partial(single_feature, feature="feature_pairwise_dice"), own_interval, rival=False
     ),
-    "performance range, sample quantiles": Method(
-        sample_range, own_range, rival=True, accepts=False
-    ),
-    "performance range, mean ± spread": Method(
-        sample_range, own_interval, rival=True, accepts=False
-    ),
-    "pairwise Dice": Method(partial(single_feature, feature="feature_pairwise_dice"), own_interval),
     "Soft Dice Confidence": Method(
-        partial(single_feature, feature="feature_soft_dice_confidence"), own_interval
+        partial(single_feature, feature="feature_soft_dice_confidence"), own_interval, rival=False
     ),
 }

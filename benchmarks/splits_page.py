@@ -21,9 +21,9 @@ METHODS = """Every method sees the same rows. Ours fits its quality predictor an
 the fit patients alone. MAPIE gets all features and the structure. "Performance range" takes the
 Dice of each member to the fused mask: their 5 % and 95 % quantiles, conformalised as quantile
 regression, or their mean with the standard deviation as scale. "Pairwise Dice" and "Soft Dice
-Confidence" are one feature each: isotonic regression predicts Dice, the raw value ranks and
-decides. An empty predicted mask has the interval [0, 1] and is referred, whatever the method; it is
-left out of coverage and width. "whole_case" is the worst structure of a case."""
+Confidence" are one feature each: isotonic regression predicts Dice, the raw value ranks. An empty
+predicted mask has the interval [0, 1] and is referred, whatever the method; it is left out of
+coverage and width. "whole_case" is the worst structure of a case."""
 
 
 def section(figures: dict[str, Any]) -> str:

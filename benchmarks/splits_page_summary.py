@@ -73,10 +73,11 @@ def floor(figures: dict[str, Any]) -> str:
     return f"""### The floor: what no feature explains
 
 On the patients that methods may be chosen by: the default predictor fitted on {sizes} patients
-(two figures), tested on 40 others, 12 times. "Unexplained" is the mean squared residual over the
-variance of Dice. "Explained by features" is the share of the residuals of {sizes.split()[-1]} fit
-patients that a ridge or a forest on all features predicts out of fold, the better of the two:
-about 0 or below means that nothing is left to learn from this feature table with so many patients.
+(two figures), tested on 40 others, 12 times. "Unexplained" is the variance of the residuals over
+that of Dice. "Explained by features" is the share of the variance of the residuals that a ridge or
+a forest on all features predicts out of fold, the better of the two, after the larger number of fit
+patients and with the largest tenth of residuals cut to its limit: about 0 or below means that
+nothing is left to learn from this feature table with so many patients.
 Widths are at the exact 90 % quantile, without calibration noise; "without features" is the
 shortest interval that holds 90 % of the Dice values.
 
