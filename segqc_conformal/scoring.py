@@ -41,7 +41,9 @@ def score_rows(
     -------
     DataFrame
         `rows` with ``predicted_dice, scale, accept_score``; an empty prediction has no
-        predicted Dice and the accept score -inf. Rows of subsets and whole cases follow.
+        predicted Dice and the accept score -inf. Rows of subsets and whole cases follow; their
+        predicted Dice is moved by the ``centres`` of `quality`, since the worst of several
+        structures is worse than the worst prediction says.
 
     Notes
     -----
