@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from markdown_table import table
 from splits_methods import OURS
-from splits_page_data import LIMITS, TITLES, about
+from splits_page_data import LIMITS, TITLES, TRIED, about
 from splits_page_summary import floor, ratios
 
 BAND = (0.892, 0.910)
@@ -29,7 +29,7 @@ coverage and width. "whole_case" is the worst structure of a case."""
 def section(figures: dict[str, Any]) -> str:
     """Write the sections; every number in them comes from `figures`."""
     sections = [_of_data(data, figures[data]) for data in TITLES if data in figures]
-    return "\n\n".join([*sections, LIMITS]) + "\n"
+    return "\n\n".join([*sections, TRIED, LIMITS]) + "\n"
 
 
 def _of_data(data: str, figures: dict[str, Any]) -> str:
@@ -86,7 +86,7 @@ def _band(figures: dict[str, Any]) -> str:
 
 def _chosen(counts: dict[str, int], splits: int) -> str:
     most = [f"{name} ({count})" for name, count in list(counts.items())[:4]]
-    return f"Quality predictor and scale chosen most often in {splits} splits: {'; '.join(most)}."
+    return f"Powers of the scale, (1 − Dice) to it, chosen in {splits} splits: {'; '.join(most)}."
 
 
 def _intervals(figures: dict[str, Any], world: str) -> str:
