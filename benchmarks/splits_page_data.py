@@ -35,9 +35,9 @@ fit, {sizes["calibration"]} to calibrate and {sizes["test"]} to test."""
 
 TRIED = """### What was tried for narrower intervals
 
-Once, on the patients that methods may be chosen by: 14 splits of each world, 60 patients to fit, the
-width of the others at the 73/81 quantile of their own residuals. Figures are widths over the best
-of MAPIE's three, as means over the nine rows of the hippocampus / the three of the nuclei; two
+Once, on the patients that methods may be chosen by: 14 splits of each world, 60 patients to fit,
+the width of the others at the 73/81 quantile of their own residuals. Figures are widths over the
+best of MAPIE's three, as means over the nine rows of the hippocampus / the three of the nuclei; two
 means that differ by .01 are not told apart by so few splits.
 
 - Averaging the candidates instead of choosing one of them: choosing .910 / .899, equal weights
