@@ -69,7 +69,7 @@ def test_memory_of_a_patient_shows_only_in_fold(table: pd.DataFrame) -> None:
     assert np.abs(out_of_fold["predicted_dice"] - noisy["dice"]).mean() > 0.2
 
 
-def test_a_useless_candidate_weighs_little_and_hardly_widens_the_interval(
+def test_a_useless_candidate_weighs_little_and_widens_the_interval_by_less_than_a_tenth(
     table: pd.DataFrame, cheap: dict[str, Any]
 ) -> None:
     useless = make_pipeline(
@@ -86,7 +86,7 @@ def test_a_useless_candidate_weighs_little_and_hardly_widens_the_interval(
     useless_weight, weight = quality.model.weights
     assert useless_weight / weight == pytest.approx((narrowest[0] / narrowest[1]) ** -4)
     assert useless_weight < 0.25
-    assert quality.choice["average, power 0.5"] < 1.05 * quality.choice["ridge, power 0.5"]
+    assert quality.choice["average, power 0.5"] < 1.1 * quality.choice["ridge, power 0.5"]
     assert quality.name == f"{useless_weight:.2f} useless + {weight:.2f} ridge"
 
 
