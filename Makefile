@@ -27,7 +27,7 @@ lint: $(READY)
 benchmarks: $(READY)
 	@$(BIN)/python benchmarks/uncertainty.py --write
 	@$(BIN)/python benchmarks/features.py --write-docs
-	@$(BIN)/python benchmarks/hippocampus.py --write-docs
+	@$(BIN)/python benchmarks/splits.py --write-docs
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt $(PIP_ARGS) --editable '.[bench]'
 	@$(BIN)/python benchmarks/guarantees.py --write
 	@$(BIN)/python benchmarks/monitors.py --write

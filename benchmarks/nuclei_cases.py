@@ -63,14 +63,31 @@ def held_out_tiles(fluorescence: bool) -> list[int]:
     return sorted(usable, key=lambda i: stable_hash(0, str(tiles()["name"][i])))
 
 
+def pool_tiles() -> list[int]:
+    """Return the half of the fluorescence tiles by whose figures methods may be chosen."""
+    held_out = held_out_tiles(fluorescence=True)
+    return held_out[: len(held_out) // 2]
+
+
+def final_tiles() -> list[int]:
+    """Return the other half: for final figures only, never to choose by."""
+    held_out = held_out_tiles(fluorescence=True)
+    return held_out[len(held_out) // 2 :]
+
+
 def wanted(version: str) -> list[tuple[int, str]]:
     """Pair the tiles of a version, "clean", "degraded" or "shifted", with its name."""
     return [(tile, version) for tile in held_out_tiles(fluorescence=version != "shifted")]
 
 
+def tile_name(tile: int) -> str:
+    """Return what a tile is called as a patient."""
+    return str(tiles()["name"][tile])[:16]
+
+
 def load_case(tile: int, version: str) -> sq.Case:
     """Read one tile as a case; "degraded" has one fault of microscopy, drawn by its name."""
-    name = str(tiles()["name"][tile])[:16]
+    name = tile_name(tile)
     image = np.moveaxis(tiles()["x"][tile], -1, 0).astype(np.float32)
     if version == "degraded":
         image = degrade_tile(image, stable_hash(DEGRADATION_SEED, name))[0]

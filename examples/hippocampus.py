@@ -134,7 +134,7 @@ def walk(sizes: Sizes, out: Path) -> None:
     settings = sq.QualityGate(tolerated_error=0.20)
     gate = settings.calibrate(features(mixed([*fit, *calibration]), ensemble), fit)
     gate.save(out / "calibration", by="example", reason="first calibration")
-    print(f"chosen predictor: {gate.certificate.quality['name']}")
+    print(f"quality predictor: {gate.certificate.quality['name']}")
     for name, entry in gate.certificate.structures.items():
         print(f"{name}: {entry.interval.promise}\n{name}: {entry.accept.promise}")
 

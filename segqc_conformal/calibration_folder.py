@@ -348,9 +348,10 @@ def _gate(certificate: GateCertificate, files: dict[str, bytes]) -> CalibratedGa
         name=certificate.quality["name"],
         features=tuple(certificate.quality["features"]),
         model=models["model"],
-        scale_form=certificate.quality["scale_form"],
-        scale=models["scale"],
+        power=certificate.quality["power"],
+        centre=certificate.quality["centre"],
         choice=certificate.quality["choice"],
+        centres=certificate.quality["centres"],
     )
     profile = pd.read_parquet(io.BytesIO(files["profile.parquet"]))
     return CalibratedGate(certificate, quality, profile, files, models["cross"])

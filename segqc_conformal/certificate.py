@@ -17,7 +17,7 @@ from segqc_conformal.errors import FileFormatError
 
 __all__ = ["GateCertificate", "StructureCertificate"]
 
-CERTIFICATE_SCHEMA = 3
+CERTIFICATE_SCHEMA = 4
 ASSUMPTIONS = (
     "New patients are exchangeable with the calibration patients (same population, scanners, "
     "model and post-processing); accept and PAC promises take them as independent draws of one "

@@ -98,9 +98,7 @@ def certified_gate(
     look = lineage["look"]
     models = {name: list(interval.models) for name, interval in (cross or {}).items()}
     files = {
-        "predictor.skops": dump_models(
-            {"model": quality.model, "scale": quality.scale, "cross": models}
-        ),
+        "predictor.skops": dump_models({"model": quality.model, "cross": models}),
         "profile.parquet": profile_bytes(profile),
     }
     certified = {
@@ -125,7 +123,9 @@ def certified_gate(
         quality={
             "name": quality.name,
             "features": list(quality.features),
-            "scale_form": quality.scale_form,
+            "power": quality.power,
+            "centre": quality.centre,
+            "centres": quality.centres,
             "choice": quality.choice,
         },
         data=_data(calibration, tuning, left_out),

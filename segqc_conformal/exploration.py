@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -109,6 +109,7 @@ def explored(
     tuning: pd.DataFrame,
     calibration: pd.DataFrame,
     structures: tuple[str, ...],
+    centres: Mapping[str, float],
     *,
     tolerated_errors: Sequence[float],
     dice_thresholds: Sequence[float],
@@ -125,6 +126,8 @@ def explored(
         Rows of the calibration patients, which are counted; their ``dice`` is not read.
     structures : tuple of str
         Structures of a whole case.
+    centres : mapping of str to float
+        Those of the quality predictor.
     tolerated_errors, dice_thresholds, miscoverages : sequence of float
         Risks to compare, in (0, 1).
 
@@ -144,7 +147,8 @@ def explored(
     widths: list[dict[str, Any]] = []
     curves = []
     for threshold in thresholds:
-        scored = with_threshold(replace(settings, dice_threshold=threshold), tuning, structures)
+        at_threshold = replace(settings, dice_threshold=threshold)
+        scored = with_threshold(at_threshold, tuning, structures, centres)
         for part in promise_parts(settings, scored, coming):
             outcomes += _outcomes(settings, part, threshold, errors)
             curves.append(_curve(part, threshold))

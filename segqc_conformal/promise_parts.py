@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from segqc_conformal.calibration_rows import one_case_each
+from segqc_conformal.quality.centre import recentred
 from segqc_conformal.scoring import empty_prediction, with_scores
 from segqc_conformal.shared_confidence import accept_level, interval_level
 from segqc_conformal.structure_calibration import FEWEST_TUNING
@@ -61,7 +62,10 @@ def calibration_counts(
 
 
 def with_threshold(
-    settings: QualityGate, tuning: pd.DataFrame, structures: tuple[str, ...]
+    settings: QualityGate,
+    tuning: pd.DataFrame,
+    structures: tuple[str, ...],
+    centres: Mapping[str, float],
 ) -> pd.DataFrame:
     """Score fit patients again for another Dice threshold, by the predictions they have.
 
@@ -72,7 +76,9 @@ def with_threshold(
     rows = tuning[tuning["structure"].isin(structures)]
     predictions = rows.loc[rows["predicted_dice"].notna(), PREDICTED]
     rows = rows.drop(columns=[*PREDICTED, "accept_score"])
-    return with_scores(rows, predictions, structures, settings.dice_threshold, settings.subsets)
+    threshold, subsets = settings.dice_threshold, settings.subsets
+    scored = with_scores(rows, predictions, structures, threshold, subsets)
+    return recentred(scored, centres)
 
 
 def promise_parts(

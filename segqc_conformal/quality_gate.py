@@ -26,7 +26,7 @@ from segqc_conformal.few_patients import FEWEST, cross_conformal
 from segqc_conformal.gate import CalibratedGate
 from segqc_conformal.patients import split_patients
 from segqc_conformal.quality.predictor import FittedQuality, fit_quality
-from segqc_conformal.scoring import empty_prediction, score_rows, with_scores
+from segqc_conformal.scoring import empty_prediction, score_fit_rows, score_rows
 from segqc_conformal.subset_settings import check_members, check_subsets
 from segqc_conformal.whole_case import rows_together
 
@@ -132,7 +132,7 @@ class QualityGate:
             calibrates: every case is referred, and from 20 on intervals are cross-conformal, below
             [0, 1].
         candidates : mapping of str to estimator, optional
-            Unfitted scikit-learn regressors to choose from instead of the default ones.
+            Unfitted scikit-learn regressors to average instead of the default ones.
         progress : callable, optional
             Called with a word before each step.
 
@@ -194,12 +194,13 @@ class QualityGate:
         """
         fit, calibration, _ = self._prepared(table, fit_patients)
         structures = _structures(fit, calibration)
-        _, tuning = self._fit(fit, structures, candidates, progress)
+        quality, tuning = self._fit(fit, structures, candidates, progress)
         return explored(
             self,
             tuning,
             calibration,
             structures,
+            quality.centres,
             tolerated_errors=tolerated_errors,
             dice_thresholds=dice_thresholds,
             miscoverages=miscoverages,
@@ -232,14 +233,16 @@ class QualityGate:
         progress: Callable[[str], None] | None,
     ) -> tuple[FittedQuality, pd.DataFrame]:
         seen = fit[~empty_prediction(fit)]
-        quality, out_of_fold = fit_quality(
+        fitted = fit_quality(
             seen,
             miscoverage=self.miscoverage,
             candidates=candidates,
             seed=self.seed,
             progress=progress,
         )
-        tuning = with_scores(fit, out_of_fold, structures, self.dice_threshold, self.subsets)
+        quality, tuning = score_fit_rows(
+            fit, fitted, structures, self.dice_threshold, self.miscoverage, self.subsets
+        )
         return quality, one_case_each(tuning, self.seed)
 
     def _split(

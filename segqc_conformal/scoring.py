@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from segqc_conformal.calibrators.cross_certificate import CrossConformalCertificate
+from segqc_conformal.quality.centre import recentred, row_centres
 from segqc_conformal.quality.predictor import FittedQuality
-from segqc_conformal.whole_case import whole_case_rows
+from segqc_conformal.whole_case import rows_together, whole_case_rows
 
-__all__ = ["empty_prediction", "predicted_by_interval", "score_rows", "with_scores"]
+__all__ = [
+    "empty_prediction",
+    "predicted_by_interval",
+    "score_fit_rows",
+    "score_rows",
+    "with_scores",
+]
 
 
 def score_rows(
@@ -40,7 +48,9 @@ def score_rows(
     -------
     DataFrame
         `rows` with ``predicted_dice, scale, accept_score``; an empty prediction has no
-        predicted Dice and the accept score -inf. Rows of subsets and whole cases follow.
+        predicted Dice and the accept score -inf. Rows of subsets and whole cases follow; their
+        predicted Dice is moved by the ``centres`` of `quality`, since the worst of several
+        structures is worse than the worst prediction says.
 
     Notes
     -----
@@ -51,7 +61,48 @@ def score_rows(
         dict(zip(("predicted_dice", "scale"), quality.predict(known), strict=True)),
         index=known.index,
     )
-    return with_scores(rows, predictions, structures, dice_threshold, subsets)
+    scored = with_scores(rows, predictions, structures, dice_threshold, subsets)
+    return recentred(scored, quality.centres)
+
+
+def score_fit_rows(
+    fit: pd.DataFrame,
+    fitted: tuple[FittedQuality, pd.DataFrame],
+    structures: tuple[str, ...],
+    dice_threshold: float,
+    miscoverage: float,
+    subsets: Mapping[str, Sequence[str]] | None = None,
+) -> tuple[FittedQuality, pd.DataFrame]:
+    """Score the fit patients out of fold; from their whole cases learn where to centre these.
+
+    Parameters
+    ----------
+    fit : DataFrame
+        Usable rows of the fit patients, with ``dice``.
+    fitted : (FittedQuality, DataFrame)
+        What `fit_quality` returned for them.
+    structures : tuple of str
+        Structures of a whole case.
+    dice_threshold : float
+        The accept score is ``(predicted - dice_threshold) / scale``.
+    miscoverage : float
+        Of the interval that is to be narrow.
+    subsets : mapping of str to sequence of str, optional
+        Named subsets of the structures, judged together (see `whole_case_rows`).
+
+    Returns
+    -------
+    (FittedQuality, DataFrame)
+        The quality predictor with its ``centres``, and the scored rows as `score_rows` gives them.
+
+    Notes
+    -----
+    Guarantee: none by itself.
+    """
+    quality, out_of_fold = fitted
+    scored = with_scores(fit, out_of_fold, structures, dice_threshold, subsets)
+    centres = row_centres(scored, rows_together(structures, subsets or {}), miscoverage)
+    return replace(quality, centres=centres), recentred(scored, centres)
 
 
 def with_scores(

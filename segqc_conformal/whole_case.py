@@ -48,8 +48,8 @@ def whole_case_rows(
         One row per case that has every structure, with ``structure = "whole_case"`` (or
         "subset:" and the name of the subset): Dice and accept score are the worst structure's;
         predicted Dice and its scale are those of the structure with the worst predicted Dice
-        (missing where one structure is predicted empty). No ``whole_case`` where there is a single
-        structure.
+        (missing where one structure is predicted empty; `score_rows` moves it to a centre). No
+        ``whole_case`` where there is a single structure.
 
     Notes
     -----

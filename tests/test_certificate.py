@@ -27,8 +27,8 @@ def test_json_and_back_is_the_same_certificate_with_the_same_id(gate: Calibrated
 
 def test_a_certificate_of_another_schema_is_refused_by_its_number(gate: CalibratedGate) -> None:
     fields = json.loads(gate.certificate.to_json())
-    assert fields["certificate_schema"] == 3
-    with pytest.raises(FileFormatError, match="a certificate of schema 3; received 2"):
+    assert fields["certificate_schema"] == 4
+    with pytest.raises(FileFormatError, match="a certificate of schema 4; received 2"):
         GateCertificate.from_json(json.dumps({**fields, "certificate_schema": 2}))
 
 

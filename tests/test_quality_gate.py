@@ -222,7 +222,9 @@ def fingerprint(gate: CalibratedGate, new: pd.DataFrame) -> tuple[object, ...]:
     predicted, scale = gate.quality.predict(check_feature_table(new))
     return (
         gate.quality.name,
-        gate.quality.scale_form,
+        gate.quality.power,
+        gate.quality.centre,
+        gate.quality.centres,
         gate.quality.choice,
         predicted.tobytes(),
         scale.tobytes(),

@@ -46,7 +46,7 @@ def sentences(result: DemoResult) -> list[str]:
     first = result.first.certificate
     return [
         f"Calibrated on {first.data['patients_calibration']} patients that fitted nothing "
-        f"({first.data['patients_fit']} others did); chosen predictor: {first.quality['name']}.",
+        f"({first.data['patients_fit']} others did); quality predictor: {first.quality['name']}.",
         first.structures[WHOLE_CASE].accept.promise,
         _noticed(result),
         *_under_alarm(result),

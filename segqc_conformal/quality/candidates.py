@@ -1,4 +1,4 @@
-"""The scikit-learn models from which the default quality predictor is chosen."""
+"""The scikit-learn models that the default quality predictor averages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["default_candidates", "scale_model"]
+__all__ = ["default_candidates"]
 
 # Shares and Dice coefficients: their logit is nearly linear in the logit of the true Dice, far into
 # the failures, where ranks would flatten out.
@@ -29,16 +29,23 @@ UNIT_EDGE = 0.005  # shares are pulled this far inside (0, 1) before the logit
 SUBSETS = {
     "ridge_soft_dice": ("soft_dice_confidence",),
     "ridge_agreement": (
+        "iou_all",
+        "mean_probability",
+        "mutual_information",
         "pairwise_dice",
-        "soft_dice_confidence",
+        "pairwise_dice_min",
         "predictive_entropy",
+        "probability_outside",
+        "sample_dice_min",
+        "soft_dice_confidence",
+        "volume_cv",
         "volume_ml",
     ),
 }
 
 
 def default_candidates(features: Sequence[str], rows: int, seed: int = 0) -> dict[str, Any]:
-    """Return the models to choose from, by name.
+    """Return the models to average, by name.
 
     Parameters
     ----------
@@ -53,13 +60,13 @@ def default_candidates(features: Sequence[str], rows: int, seed: int = 0) -> dic
     -------
     dict of str to estimator
         Unfitted scikit-learn regressors on a DataFrame: ridge on Soft Dice Confidence alone, on
-        four agreement features (each where the table has them), on all features, and a forest of
-        extremely randomised trees; simplest first.
+        the agreement of the samples (each where the table has these features), on all features, and
+        a forest of extremely randomised trees; simplest first.
 
     Notes
     -----
     Guarantee: none; a poor model gives valid, wide intervals.
-    Source: the order was found on the hippocampus pool, see ``docs/benchmarks.md``.
+    Source: found on patients set aside for choosing, see ``docs/benchmarks.md``.
     """
     from sklearn.ensemble import ExtraTreesRegressor
 
@@ -76,16 +83,6 @@ def default_candidates(features: Sequence[str], rows: int, seed: int = 0) -> dic
         ),
     )
     return candidates
-
-
-def scale_model(features: Sequence[str], rows: int) -> Any:
-    """Return an unfitted model of the log absolute error, on the agreement features if present."""
-    from sklearn.linear_model import RidgeCV
-
-    few = [
-        f"feature_{name}" for name in SUBSETS["ridge_agreement"] if f"feature_{name}" in features
-    ]
-    return _after(_columns(few or list(features), rows), RidgeCV(alphas=np.logspace(0, 4, 9)))
 
 
 def _ridge(features: list[str], rows: int) -> Any:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from segqc_conformal.features.table import feature_columns
-from segqc_conformal.quality.candidates import default_candidates, scale_model
+from segqc_conformal.quality.candidates import default_candidates
+from segqc_conformal.quality.centre import width_centre
+from segqc_conformal.quality.expected_width import power_scale, preferred_power, widths_by_power
 
 __all__ = ["FittedQuality", "fit_quality"]
 
 FOLDS = 5
 SMALLEST_FIT = 10  # rows; below, the predictor is the median Dice
 EDGE = 0.02  # Dice is pulled this far inside (0, 1) before the logit
-SMALLEST_SCALE = 0.005
-POWERS = (0.5, 1.0, 0.0, 1.5)  # in the order of preference
-AS_GOOD = 0.05  # share by which a simpler model may be wider than the narrowest
+SHARPNESS = 4  # a candidate twice as wide as another weighs 2 ** 4 times less
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,17 +31,19 @@ class FittedQuality:
     Parameters
     ----------
     name : str
-        Candidate chosen.
+        The candidate, or the weighted sum of candidates.
     features : tuple of str
         Feature columns it reads.
     model : estimator
         Fitted scikit-learn regressor of logit Dice on ``features`` and ``structure``.
-    scale_form : str
-        "learned", or "power b": the scale is ``(1 - predicted) ** b``.
-    scale : estimator or None
-        Fitted regressor of the log absolute error, for "learned".
+    power : float
+        The scale is ``(1 - model's Dice) ** power``.
+    centre : float
+        By how many scales the predicted Dice lies above the model's (see `width_centre`).
     choice : dict of str to float
         Expected width of the interval of each candidate and scale on the fit patients.
+    centres : dict of str to float
+        The same as `centre`, for rows that stand for several structures, beyond it.
 
     Notes
     -----
@@ -51,9 +53,10 @@ class FittedQuality:
     name: str
     features: tuple[str, ...]
     model: Any
-    scale_form: str
-    scale: Any
+    power: float
+    centre: float
     choice: dict[str, float]
+    centres: dict[str, float] = field(default_factory=dict)
 
     def predict(self, table: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return predicted Dice and scale of each row.
@@ -76,7 +79,7 @@ class FittedQuality:
             return np.empty(0), np.empty(0)
         rows = table[[*self.features, "structure"]]
         predicted = expit(np.asarray(self.model.predict(rows), dtype=np.float64))
-        return predicted, _scale_of(self.scale_form, predicted, self.scale, rows)
+        return _centred(predicted, power_scale(predicted, self.power), self.centre)
 
 
 def fit_quality(
@@ -97,7 +100,7 @@ def fit_quality(
         The width that decides is that of an interval at this miscoverage.
     candidates : mapping of str to estimator, optional
         Unfitted scikit-learn regressors of logit Dice on a DataFrame with the feature columns and
-        ``structure``, simplest first; None: `default_candidates`.
+        ``structure``; None: `default_candidates`.
     seed : int
         Seed of the default candidates.
     progress : callable, optional
@@ -106,14 +109,17 @@ def fit_quality(
     Returns
     -------
     (FittedQuality, DataFrame)
-        The choice, refitted on all rows, and out-of-fold ``predicted_dice`` and ``scale`` by the
+        The predictor, refitted on all rows, and out-of-fold ``predicted_dice`` and ``scale`` by the
         index of `table`: each patient's come from models fitted without that patient.
 
     Notes
     -----
-    The target is logit Dice. Candidate and scale are chosen together by the mean width that the
-    interval would have on the fit patients, with patients (not rows) in the folds: the first
-    whose width is within 5 % of the narrowest. A learned scale is tried for the best candidate.
+    The target is logit Dice. All candidates are averaged on the logit, each with the weight
+    ``width ** -4``, where width is the mean width that the interval would have on the fit patients
+    with this candidate alone, with patients (not rows) in the folds: about equal weights for
+    candidates of about equal worth, and little for a useless one. The scale of the average is
+    the preferred power of ``1 - predicted`` whose width is within 5 % of the narrowest; then
+    the prediction is moved to where the interval is narrowest (`width_centre`).
     Guarantee: none by itself; nothing here sees a calibration patient.
     """
     features = feature_columns(table)
@@ -122,58 +128,64 @@ def fit_quality(
         return _median_quality(table, features)
     if candidates is None:
         candidates = default_candidates(features, len(table) - len(table) // folds, seed)
-    tried: list[_Tried] = []
-    dice = table["dice"].to_numpy()
+    dice, logits, narrowest = table["dice"].to_numpy(), [], []
+    choice: dict[str, float] = {}
     for name, model in candidates.items():
         if progress is not None:
             progress(name)
-        predicted = expit(_out_of_fold(model, table, features, _target(table), folds))
-        for power in POWERS:
-            scale = _power_scale(predicted, power)
-            width = _expected_width(dice, predicted, scale, miscoverage)
-            tried.append(_Tried(width, name, f"power {power}", predicted, scale))
-    best = _simplest_of_the_best(tried)
-    scale = _learned_scale(table, features, best.predicted, folds)
-    width = _expected_width(dice, best.predicted, scale, miscoverage)
-    tried.append(_Tried(width, best.name, "learned", best.predicted, scale))
-    _, name, form, predicted, scale = _simplest_of_the_best(tried)
+        logits.append(_out_of_fold(model, table, features, folds))
+        widths = widths_by_power(dice, expit(logits[-1]), miscoverage)
+        choice |= {f"{name}, power {power}": width for power, width in widths.items()}
+        narrowest.append(min(widths.values()))
+    weights = _weights(narrowest)
+    predicted = expit(np.average(logits, axis=0, weights=weights))
+    widths = widths_by_power(dice, predicted, miscoverage)
+    if len(candidates) > 1:
+        choice |= {f"average, power {power}": width for power, width in widths.items()}
+    power = preferred_power(widths)
+    scale = power_scale(predicted, power)
+    centre = width_centre(dice, predicted, scale, miscoverage)
+    name, model = _average(candidates, weights)
     fitted = FittedQuality(
         name=name,
         features=tuple(features),
-        model=_fitted(candidates[name], table, features, _target(table)),
-        scale_form=form,
-        scale=_fitted_scale(table, features, predicted) if form == "learned" else None,
-        choice={f"{one.name}, {one.form}": one.width for one in tried},
+        model=_fitted(model, table, features),
+        power=power,
+        centre=centre,
+        choice=choice,
     )
-    return fitted, _frame(table, predicted, scale)
+    return fitted, _frame(table, *_centred(predicted, scale, centre))
 
 
-class _Tried(NamedTuple):
-    width: float
-    name: str
-    form: str
-    predicted: NDArray[np.float64]
-    scale: NDArray[np.float64]
+def _weights(widths: list[float]) -> NDArray[np.float64]:
+    positive = np.maximum(widths, 1e-9)  # a constant Dice is predicted exactly
+    weights = (positive / positive.min()) ** -SHARPNESS
+    return np.asarray(weights / weights.sum())
 
 
-def _simplest_of_the_best(tried: list[_Tried]) -> _Tried:
-    # widths of few patients are noisy: the narrowest of many is narrowest partly by chance
-    narrowest = min(one.width for one in tried)
-    return next(one for one in tried if one.width <= narrowest * (1.0 + AS_GOOD))
+def _average(candidates: Mapping[str, Any], weights: NDArray[np.float64]) -> tuple[str, Any]:
+    from sklearn.ensemble import VotingRegressor
+
+    if len(candidates) == 1:
+        return next(iter(candidates.items()))
+    name = " + ".join(
+        f"{weight:.2f} {one}" for one, weight in zip(candidates, weights, strict=True)
+    )
+    return name, VotingRegressor(list(candidates.items()), weights=weights.tolist())
 
 
 def _target(table: pd.DataFrame) -> NDArray[np.float64]:
     return np.asarray(logit(np.clip(table["dice"].to_numpy(), EDGE, 1.0 - EDGE)))
 
 
-def _fitted(model: Any, table: pd.DataFrame, features: list[str], target: Any) -> Any:
+def _fitted(model: Any, table: pd.DataFrame, features: list[str]) -> Any:
     from sklearn.base import clone
 
-    return clone(model).fit(table[[*features, "structure"]], target)
+    return clone(model).fit(table[[*features, "structure"]], _target(table))
 
 
 def _out_of_fold(
-    model: Any, table: pd.DataFrame, features: list[str], target: Any, folds: int
+    model: Any, table: pd.DataFrame, features: list[str], folds: int
 ) -> NDArray[np.float64]:
     from sklearn.model_selection import GroupKFold, cross_val_predict
 
@@ -181,7 +193,7 @@ def _out_of_fold(
         cross_val_predict(
             model,
             table[[*features, "structure"]],
-            target,
+            _target(table),
             groups=table["patient_id"],
             cv=GroupKFold(folds),
         ),
@@ -189,43 +201,10 @@ def _out_of_fold(
     )
 
 
-def _log_error(table: pd.DataFrame, predicted: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(np.log(np.abs(table["dice"].to_numpy() - predicted) + SMALLEST_SCALE))
-
-
-def _fitted_scale(table: pd.DataFrame, features: list[str], predicted: Any) -> Any:
-    return _fitted(scale_model(features, len(table)), table, features, _log_error(table, predicted))
-
-
-def _learned_scale(
-    table: pd.DataFrame, features: list[str], predicted: NDArray[np.float64], folds: int
-) -> NDArray[np.float64]:
-    model = scale_model(features, len(table) - len(table) // folds)
-    log_error = _out_of_fold(model, table, features, _log_error(table, predicted), folds)
-    return np.asarray(np.maximum(np.exp(log_error), SMALLEST_SCALE))
-
-
-def _power_scale(predicted: NDArray[np.float64], power: float) -> NDArray[np.float64]:
-    return np.asarray(np.maximum((1.0 - predicted) ** power, SMALLEST_SCALE))
-
-
-def _scale_of(
-    form: str, predicted: NDArray[np.float64], model: Any, rows: pd.DataFrame
-) -> NDArray[np.float64]:
-    if form == "learned":
-        return np.asarray(np.maximum(np.exp(model.predict(rows)), SMALLEST_SCALE))
-    return _power_scale(predicted, float(form.removeprefix("power ")))
-
-
-def _expected_width(
-    dice: NDArray[np.float64],
-    predicted: NDArray[np.float64],
-    scale: NDArray[np.float64],
-    miscoverage: float,
-) -> float:
-    margin = np.quantile(np.abs(dice - predicted) / scale, 1.0 - miscoverage) * scale
-    width = np.clip(predicted + margin, 0.0, 1.0) - np.clip(predicted - margin, 0.0, 1.0)
-    return float(width.mean())
+def _centred(
+    predicted: NDArray[np.float64], scale: NDArray[np.float64], centre: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    return np.clip(predicted + centre * scale, 0.0, 1.0), scale
 
 
 def _median_quality(table: pd.DataFrame, features: list[str]) -> tuple[FittedQuality, pd.DataFrame]:
@@ -233,7 +212,7 @@ def _median_quality(table: pd.DataFrame, features: list[str]) -> tuple[FittedQua
 
     target = _target(table) if len(table) else np.zeros(1)
     model = DummyRegressor(strategy="median").fit(np.zeros((len(target), 1)), target)
-    fitted = FittedQuality("median", tuple(features), model, "power 0.0", None, {})
+    fitted = FittedQuality("median", tuple(features), model, 0.0, 0.0, {})
     return fitted, _frame(table, *fitted.predict(table))
 
 

@@ -58,7 +58,7 @@ def compare_predictors(
     Notes
     -----
     A feature's direction is the one that ranks better on the fit half; pairwise Dice and Soft Dice
-    Confidence are taken as they are. ``combination`` is the default quality predictor, chosen by
+    Confidence are taken as they are. ``combination`` is the default quality predictor, weighted by
     patient-grouped cross-validation within the fit half; ``combination, accept score`` ranks by
     (predicted - threshold) / scale. One case per patient; empty predictions, which every method
     refers, are left out. Guarantee: none; differences between methods have no interval here.

@@ -66,8 +66,9 @@ def record(gate: CalibratedGate) -> Section:
     quality = certificate.quality
     widths = sorted(quality["choice"].items(), key=lambda pair: pair[1])
     predictor = {
-        "chosen": quality["name"],
-        "scale": quality["scale_form"],
+        "logit of Dice": quality["name"],
+        "scale": f"(1 - Dice) ** {quality['power']}",
+        "moved by, in scales": number(quality["centre"], 2),
         "features": ", ".join(name.removeprefix("feature_") for name in quality["features"]),
     }
     assumptions = "".join(f"<li>{escape(line)}</li>" for line in certificate.assumptions)

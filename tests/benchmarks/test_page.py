@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import page
@@ -16,12 +17,13 @@ def test_contents_lists_every_section_with_its_anchor() -> None:
     titles = re.findall(r"^## (.*)$", text, flags=re.MULTILINE)
     listed = re.findall(r"^- \[(.*)\]\(#(.*)\)$", text, flags=re.MULTILINE)
     assert [title for title, _ in listed] == titles
-    assert titles[0] == "Hippocampus: 200 splits of 220 patients"
-    assert listed[0][1] == "hippocampus-200-splits-of-220-patients"
+    splits = json.loads((page.FOLDER / "splits.json").read_text())["hippocampus"]["splits"]
+    assert titles[0] == f"Hippocampus: {splits} splits of 220 patients"
+    assert listed[0][1] == f"hippocampus-{splits}-splits-of-220-patients"
 
 
 def test_a_benchmark_without_figures_is_left_out(tmp_path, monkeypatch) -> None:
-    figures = page.FOLDER / "hippocampus.json"
-    (tmp_path / "hippocampus.json").write_bytes(figures.read_bytes())
+    figures = page.FOLDER / "splits.json"
+    (tmp_path / "splits.json").write_bytes(figures.read_bytes())
     monkeypatch.setattr(page, "FOLDER", tmp_path)
-    assert page.page().count("\n## ") == 1
+    assert page.page().count("\n## ") == 2  # one for each data set

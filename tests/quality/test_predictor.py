@@ -42,7 +42,7 @@ def test_out_of_fold_values_come_from_models_without_the_patient(
     table: pd.DataFrame, cheap: dict[str, Any]
 ) -> None:
     visits = pd.concat([table, table.assign(case_id="b" + table["case_id"])], ignore_index=True)
-    _, out_of_fold = fit_quality(visits, candidates=cheap)
+    quality, out_of_fold = fit_quality(visits, candidates=cheap)
     features = ["feature_agreement", "feature_noise", "feature_volume_ml", "structure"]
     target = logit(np.clip(visits["dice"], 0.02, 0.98))
     expected = np.empty(len(visits))
@@ -50,7 +50,9 @@ def test_out_of_fold_values_come_from_models_without_the_patient(
         assert not set(visits["patient_id"][seen]) & set(visits["patient_id"][held_out])
         model = clone(cheap["ridge"]).fit(visits[features].iloc[seen], target.iloc[seen])
         expected[held_out] = expit(model.predict(visits[features].iloc[held_out]))
-    np.testing.assert_allclose(out_of_fold["predicted_dice"], expected, rtol=1e-10)
+    np.testing.assert_allclose(out_of_fold["scale"], (1 - expected) ** quality.power, rtol=1e-10)
+    moved = np.clip(expected + quality.centre * out_of_fold["scale"], 0, 1)
+    np.testing.assert_allclose(out_of_fold["predicted_dice"], moved, rtol=1e-10)
 
 
 def test_memory_of_a_patient_shows_only_in_fold(table: pd.DataFrame) -> None:
@@ -59,12 +61,15 @@ def test_memory_of_a_patient_shows_only_in_fold(table: pd.DataFrame) -> None:
     seen = make_column_transformer(("passthrough", ["feature_noise", "feature_volume_ml"]))
     candidates = {"neighbour": make_pipeline(seen, KNeighborsRegressor(1))}
     quality, out_of_fold = fit_quality(noisy, candidates=candidates)
-    in_fold, _ = quality.predict(noisy)
-    assert np.abs(in_fold - noisy["dice"]).max() < 1e-9
+    in_fold, scale = quality.predict(noisy)
+    unmoved = in_fold - quality.centre * scale
+    inside = (in_fold > 0) & (in_fold < 1)
+    assert inside.mean() > 0.8
+    assert np.abs(unmoved - noisy["dice"])[inside].max() < 1e-9
     assert np.abs(out_of_fold["predicted_dice"] - noisy["dice"]).mean() > 0.2
 
 
-def test_the_candidate_with_the_narrowest_interval_is_chosen(
+def test_a_useless_candidate_weighs_little_and_widens_the_interval_by_less_than_a_tenth(
     table: pd.DataFrame, cheap: dict[str, Any]
 ) -> None:
     useless = make_pipeline(
@@ -73,10 +78,25 @@ def test_the_candidate_with_the_narrowest_interval_is_chosen(
     named: list[str] = []
     quality, _ = fit_quality(table, candidates={"useless": useless, **cheap}, progress=named.append)
     assert named == ["useless", "ridge"]
-    assert quality.name == "ridge"
-    best = min(quality.choice, key=lambda name: quality.choice[name])
-    assert best == f"ridge, {quality.scale_form}"
-    assert len(quality.choice) == 9  # four powers each, and a learned scale for the best
+    assert len(quality.choice) == 12  # four powers for each candidate and for the average
+    narrowest = [
+        min(width for name, width in quality.choice.items() if name.startswith(one))
+        for one in named
+    ]
+    useless_weight, weight = quality.model.weights
+    assert useless_weight / weight == pytest.approx((narrowest[0] / narrowest[1]) ** -4)
+    assert useless_weight < 0.25
+    assert quality.choice["average, power 0.5"] < 1.1 * quality.choice["ridge, power 0.5"]
+    assert quality.name == f"{useless_weight:.2f} useless + {weight:.2f} ridge"
+
+
+def test_candidates_of_equal_worth_weigh_the_same(
+    table: pd.DataFrame, cheap: dict[str, Any]
+) -> None:
+    quality, _ = fit_quality(table, candidates={"one": cheap["ridge"], "two": cheap["ridge"]})
+    alone, _ = fit_quality(table, candidates=cheap)
+    assert quality.model.weights == [0.5, 0.5]
+    np.testing.assert_allclose(quality.predict(table), alone.predict(table), rtol=1e-12)
 
 
 def test_candidates_given_are_not_fitted_themselves(
@@ -114,7 +134,7 @@ def test_a_constant_dice_is_no_error(
     table: pd.DataFrame, cheap: dict[str, Any], dice: float
 ) -> None:
     predicted, scale = fit_quality(table.assign(dice=dice), candidates=cheap)[0].predict(table)
-    np.testing.assert_allclose(predicted, np.clip(dice, 0.02, 0.98), atol=1e-6)
+    np.testing.assert_allclose(predicted, dice, atol=1e-6)
     assert (scale > 0).all()
 
 

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from math import sqrt
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from hippocampus_splits import OURS, SIZES, SplitResult
+from splits_measure import SIZES, SplitResult
+from splits_methods import BASELINES, OURS
 
 PLACE = ["world", "method", "structure"]
 RANKING = ["aurc", "aurc_bad", "aurc_best", "pearson", "spearman", "mae"]
 
 
-def summary(results: Sequence[tuple[str, SplitResult]]) -> dict[str, Any]:
-    """Average over splits; differences of width by patient."""
+def summary(
+    results: Sequence[tuple[str, SplitResult]], chosen_by: Collection[str]
+) -> dict[str, Any]:
+    """Average over splits; differences and ratios of width by patient.
+
+    ``chosen_by`` are the patients by whose figures the default predictor was made.
+    """
     frames = {
         name: pd.DataFrame([row for _, result in results for row in getattr(result, name)])
         for name in ("intervals", "rankings", "acceptance", "widths")
@@ -24,11 +30,13 @@ def summary(results: Sequence[tuple[str, SplitResult]]) -> dict[str, Any]:
     chosen = {world: Counter[str]() for world, _ in results}
     for world, result in results:
         chosen[world][result.chosen] += 1
+    intervals = _intervals(frames["intervals"])
     return {
-        "intervals": _intervals(frames["intervals"]),
+        "intervals": intervals,
         "rankings": _records(frames["rankings"].groupby(PLACE, sort=False)[RANKING].mean()),
         "acceptance": _acceptance(frames["acceptance"]),
         "differences": _differences(frames["widths"], frames["intervals"]),
+        "ratios": _ratios(intervals, frames["widths"], chosen_by),
         "chosen": {world: dict(counts.most_common()) for world, counts in chosen.items()},
     }
 
@@ -92,6 +100,29 @@ def _differences(widths: pd.DataFrame, intervals: pd.DataFrame) -> list[dict[str
                 "low": float(patients.mean()) - half,
                 "high": float(patients.mean()) + half,
                 "splits_wider": float((splits > 0).mean()),
+            }
+        )
+    return out
+
+
+def _ratios(
+    intervals: list[dict[str, Any]], widths: pd.DataFrame, chosen_by: Collection[str]
+) -> list[dict[str, Any]]:
+    """Our mean width over that of the narrowest rival, also of patients not chosen by."""
+    mean = pd.DataFrame(intervals).set_index(PLACE)["width"]
+    unseen = widths[~widths["patient_id"].isin(chosen_by)].groupby(PLACE)["width"].mean()
+    rivals = [name for name, method in BASELINES.items() if method.rival]
+    out = []
+    for world, structure in dict.fromkeys((row["world"], row["structure"]) for row in intervals):
+        best = min(rivals, key=lambda name: mean[world, name, structure])
+        ours, theirs = (world, OURS, structure), (world, best, structure)
+        out.append(
+            {
+                "world": world,
+                "structure": structure,
+                "best_rival": best,
+                "ratio": float(mean[ours] / mean[theirs]),
+                "ratio_unseen": float(unseen[ours] / unseen[theirs]),
             }
         )
     return out

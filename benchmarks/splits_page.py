@@ -1,4 +1,4 @@
-"""The figures of the hippocampus benchmark as a section of docs/benchmarks.md."""
+"""The figures of the splits benchmark as sections of docs/benchmarks.md, one for each data set."""
 
 from __future__ import annotations
 
@@ -7,36 +7,49 @@ from typing import Any
 
 import pandas as pd
 from markdown_table import table
+from splits_methods import OURS
+from splits_page_data import LIMITS, TITLES, TRIED, about
+from splits_page_summary import floor, ratios
 
-OURS = "segqc-conformal"
 BAND = (0.892, 0.910)
 WORLD_TITLES = {
-    "mixed": "Mixed: each patient clean or degraded, at random",
-    "clean": "Clean scans only",
-    "degraded": "Degraded scans only",
+    "mixed": "each patient clean or degraded, at random",
+    "clean": "clean images only",
+    "degraded": "degraded images only",
 }
+METHODS = """Every method sees the same rows. Ours fits its quality predictor anew in each split, on
+the fit patients alone. MAPIE gets all features and the structure. "Performance range" takes the
+Dice of each member to the fused mask: their 5 % and 95 % quantiles, conformalised as quantile
+regression, or their mean with the standard deviation as scale. "Pairwise Dice" and "Soft Dice
+Confidence" are one feature each: isotonic regression predicts Dice, the raw value ranks. An empty
+predicted mask has the interval [0, 1] and is referred, whatever the method; it is left out of
+coverage and width. "whole_case" is the worst structure of a case."""
 
 
 def section(figures: dict[str, Any]) -> str:
-    """Write the section; every number in it comes from `figures`."""
+    """Write the sections; every number in them comes from `figures`."""
+    sections = [_of_data(data, figures[data]) for data in TITLES if data in figures]
+    return "\n\n".join([*sections, TRIED, LIMITS]) + "\n"
+
+
+def _of_data(data: str, figures: dict[str, Any]) -> str:
     worlds = [world for world in WORLD_TITLES if world in figures["chosen"]]
-    parts = [_head(figures), _band(figures)]
+    parts = [about(data, figures), _dice(figures), METHODS, _band(figures), ratios(figures)]
+    parts.append(floor(figures))
     for world in worlds:
         parts += [
-            f"### {WORLD_TITLES[world]}",
+            f"### {TITLES[data]}: {WORLD_TITLES[world]}",
             _chosen(figures["chosen"][world], figures["splits"]),
             _intervals(figures, world),
             _acceptance(figures, world),
             _ranking(figures, world),
         ]
-    return "\n\n".join([*parts, _limits()]) + "\n"
+    return "\n\n".join(parts)
 
 
-def _head(figures: dict[str, Any]) -> str:
-    sizes = figures["sizes"]
-    versions = ", ".join(f"{name} {number}" for name, number in figures["versions"].items())
-    dice = table(
-        ("scans", "structure", "mean Dice", "5 % quantile", "median", "Dice ≤ 0.8", "empty masks"),
+def _dice(figures: dict[str, Any]) -> str:
+    return table(
+        ("images", "structure", "mean Dice", "5 % quantile", "median", "Dice ≤ 0.8", "empty masks"),
         (
             (
                 row["version"],
@@ -50,24 +63,6 @@ def _head(figures: dict[str, Any]) -> str:
             for row in figures["dice"]
         ),
     )
-    return f"""## Hippocampus: {figures["splits"]} splits of {figures["patients"]} patients
-
-`python benchmarks/hippocampus.py --write-docs`: {figures["date"]}, {figures["machine"]},
-{figures["minutes"]} minutes; {versions}.
-
-Medical Segmentation Decathlon Task04 (MR, 1 mm, CC BY-SA 4.0), the fused mask of an ensemble of
-five U-Nets that saw none of these patients. Each split draws {sizes["fit"]} patients to fit,
-{sizes["calibration"]} to calibrate and {sizes["test"]} to test. Degraded scans have one of six
-faults of random strength (noise, blur, bias field, motion ghosts, thick slices, lost field of
-view); the reference mask stays that of the good scan.
-
-{dice}
-
-Every method sees the same rows. Ours chooses its quality predictor anew in each split, on the
-fit patients alone. "Pairwise Dice" and "Soft Dice Confidence" are one feature each: isotonic
-regression predicts Dice, the raw value ranks and decides. MAPIE gets all features and structure.
-An empty predicted mask has the interval [0, 1] and is referred, whatever the method; it is left out
-of coverage and width. "whole_case" is the worst structure of a case."""
 
 
 def _band(figures: dict[str, Any]) -> str:
@@ -91,7 +86,7 @@ def _band(figures: dict[str, Any]) -> str:
 
 def _chosen(counts: dict[str, int], splits: int) -> str:
     most = [f"{name} ({count})" for name, count in list(counts.items())[:4]]
-    return f"Quality predictor and scale chosen most often in {splits} splits: {'; '.join(most)}."
+    return f"Powers of the scale, (1 − Dice) to it, chosen in {splits} splits: {'; '.join(most)}."
 
 
 def _intervals(figures: dict[str, Any], world: str) -> str:
@@ -188,26 +183,6 @@ def _ranking(figures: dict[str, Any], world: str) -> str:
 def _best(rows: Sequence[dict[str, Any]]) -> str:
     best = {row["structure"]: row["aurc_best"] for row in rows}
     return ", ".join(f"{structure} {value:.4f}" for structure, value in best.items())
-
-
-def _limits() -> str:
-    return """### What these figures do not say
-
-- The splits reuse the same 220 patients, so they are not independent: intervals of differences
-  are by patient, over the splits in which the patient was tested, and treat the drawn fit and
-  calibration sets as given.
-- The first version of the default predictor put ranks of the features into its linear models, and
-  was changed to logits after looking at widths on these data, the final test patients among them
-  (checked afterwards on the 160 pool patients alone). Our widths are to that extent optimistic;
-  coverage and acceptance hold whatever the predictor.
-- MAPIE's intervals here are its defaults (absolute residuals; quantile boosting for CQR). On the
-  same predictions with plain residuals its intervals and ours are equal (a test checks it): the
-  narrower width is the work of quality predictor and scale, not of the conformal step.
-- MAPIE's controller gets our accept score as a rank among the fit patients, its default grid of 100
-  thresholds, and Bonferroni, which certified more than its Holm default and its fixed sequence in
-  a simulation; its certificates are valid. Ours
-  tests fewer thresholds in a fixed order that starts where certification is likely.
-- Degradations are simulated; one data set, one ensemble."""
 
 
 def _two(value: float) -> str:
