@@ -74,13 +74,12 @@ def put_in_outbox(
 
 
 def _counts(evidence: Mapping[str, Any]) -> dict[str, dict[str, float]]:
-    """Sum the audits of each promise over its strata, whose names hold sites."""
-    found = {}
-    for promise, told in evidence.items():
-        if isinstance(told, Mapping) and "strata" in told:
-            strata = told["strata"].values()
-            found[promise] = {name: sum(place[name] for place in strata) for name in COUNTED}
-    return found
+    """Return the counts of each promise, over all sites: names of sites are not told."""
+    return {
+        promise: {name: told[name] for name in COUNTED}
+        for promise, told in evidence.items()
+        if isinstance(told, Mapping) and set(COUNTED) <= set(told)
+    }
 
 
 def due_notices(connection: Connection, now: datetime) -> list[Notice]:

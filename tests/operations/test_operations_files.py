@@ -153,7 +153,9 @@ def test_a_prefect_flow_returns_fails_or_raises_by_the_exit_code(
 
 def test_alert_rules_ask_for_metrics_and_states_that_are_written() -> None:
     rules = yaml.safe_load(text_of("prometheus-alerts.yaml"))
-    written = prometheus_text("f", MonitorRun("ok", 0, 0, 0, (), None, ()), LogCounts(0, 0, 0), NOW)
+    written = prometheus_text(
+        "f", MonitorRun("ok", 0, 0, 0, (), None, (), None), LogCounts(0, 0, 0), NOW
+    )
     metrics = set(re.findall(r"^# TYPE (\w+)", written, re.MULTILINE))
     alerts = {}
     for group in rules["groups"]:

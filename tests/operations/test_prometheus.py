@@ -50,12 +50,11 @@ def segment(name: str, state: StateName, log_evidence: float, **evidence: Any) -
 
 
 def run_of(*segments: SegmentFound) -> MonitorRun:
-    return MonitorRun("alarm", 5, 0, 1, (("c18", "no verdict"),), "c19", segments)
+    return MonitorRun("alarm", 5, 0, 1, (("c18", "no verdict"),), "c19", segments, None)
 
 
 def test_what_was_found_can_be_read_back() -> None:
-    strata = {"accepted/A": {"audits": 3}}
-    audited = {"accepted error": {"log_evidence": 2.5, "strata": strata}}
+    audited = {"accepted error": {"log_evidence": 2.5, "audits": 3}}
     segments = (
         segment("all", "WATCH", 3.25, watch=3.25, **audited, miscoverage={"log_evidence": None}),
         segment('site "A"\\B\nC', "OK", -math.inf),

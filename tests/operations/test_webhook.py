@@ -14,7 +14,7 @@ from segqc_conformal.operations.webhook import Webhook, deliver
 
 SECRET = b"0123456789abcdef"
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
-STRATUM = {"audits": 12, "losses": 3.0, "waiting": 2, "overdue": 1, "risk": 0.25}
+COUNTS = {"audits": 24, "losses": 6.0, "waiting": 4, "overdue": 2}
 DETAIL = {
     "calibration": "f00d",
     "segment": "all",
@@ -26,7 +26,8 @@ DETAIL = {
         "accepted error": {
             "state": "OK",
             "log_evidence": -0.5,
-            "strata": {"accepted/St. Anna": STRATUM, "accepted/B": STRATUM},
+            **COUNTS,
+            "sites": {"St. Anna": {"audits": 12}, "B": {"audits": 12}},
         },
     },
 }
