@@ -53,7 +53,7 @@ def widths_by_power(
     --------
     >>> dice = np.array([0.6, 0.7, 0.9])
     >>> widths_by_power(dice, np.full(3, 0.7), 0.1)[0.0].__round__(3)
-    0.38
+    0.36
     """
     return {
         power: _width(dice, predicted, power_scale(predicted, power), miscoverage)
