@@ -36,6 +36,7 @@ def test_python_and_command_blocks_run_in_order(
     assert {switch.by for switch in CalibrationFolder("calibration").history()} == {
         "unknown",
         "A. Physicist",
+        "segqc monitor run",
     }
     judged = read_table("verdicts.parquet")["calibration"]
     assert set(judged) == {version}

@@ -38,10 +38,10 @@ from segqc_conformal.monitors import (
     InverseProbabilityWatch,
     RiskSequence,
 )
-from segqc_conformal.monitors.exchangeability import _uniform
 from segqc_conformal.monitors.label_budget import alarm_times
 from segqc_conformal.monitors.loss_bets import weighted_stakes
 from segqc_conformal.monitors.quantise import quantile_edges
+from segqc_conformal.monitors.value_watch import _uniform
 
 BENCH = ("river", "online_cp")  # extra `bench`
 
