@@ -206,7 +206,7 @@ def _take(
         except InputError as error:
             reason = str(error)
     if reason is not None:
-        segment.unusable(site, now)
+        segment.unwatched.note(site, now)
     return reason
 
 

@@ -14,8 +14,9 @@ from segqc_conformal.monitors.coverage import CoverageWatch
 from segqc_conformal.monitors.exchangeability import ExchangeabilityWatch
 from segqc_conformal.monitors.harm_state import HarmState
 from segqc_conformal.monitors.monitor_settings import MonitorSettings
-from segqc_conformal.monitors.risk_sequence import risk_interval
 from segqc_conformal.monitors.segments import Segment
+from segqc_conformal.monitors.site_counts import SiteCounts
+from segqc_conformal.monitors.unwatched_cases import UnwatchedCases
 from segqc_conformal.standing import Standing, StateName
 
 __all__ = ["SegmentMonitor"]
@@ -71,8 +72,7 @@ class SegmentMonitor:
         self._periods = 0  # horizons begun by earlier watches
         self.started = self._now = started
         self.seen_cases = self.accepted_cases = 0
-        self.by_site: dict[str, dict[str, list[float]]] = {}
-        self._unusable: dict[str, list[Any]] = {}
+        self.sites, self.unwatched = SiteCounts(), UnwatchedCases()
         self.closing: Closing | None = None
         self.accepted = self._accepted_watch()
         self.coverage = self._coverage_watch()
@@ -103,11 +103,6 @@ class SegmentMonitor:
         self.seen_cases += 1
         self.accepted_cases += accepted
 
-    def unusable(self, site: str, now: datetime) -> None:
-        """Remember that the last cases of a site could not be taken."""
-        count = self._unusable.get(site, [0])[0]
-        self._unusable[site] = [count + 1, now.isoformat()]
-
     def case(
         self,
         values: Mapping[str, float],
@@ -125,7 +120,7 @@ class SegmentMonitor:
         """
         before = self.watch.cases
         state = self.watch.update(values, case_id=case_id, site=site, time=time)
-        self._unusable.pop(site, None)
+        self.unwatched.forget(site)
         if state.alarm and state.alarmed_at == self.watch.cases == before + 1:
             self.closing = Closing(self._closing_bounds(), self.audit_delta, sequence, time)
 
@@ -184,9 +179,7 @@ class SegmentMonitor:
             self.closing.drawn(promise, event.sequence, event.case_time)
 
     def _answered(self, promise: str, loss: float, event: AuditEvent) -> None:
-        counts = self.by_site.setdefault(promise, {}).setdefault(event.site, [0, 0.0])
-        counts[0] += 1
-        counts[1] += loss
+        self.sites.add(promise, event.site, loss)
         if self.closing is not None and self.watch.knows(event.site):
             self.closing.answered(promise, loss, event.case_id, event.sequence, event.case_time)
 
@@ -250,11 +243,7 @@ class SegmentMonitor:
             if late and asked and found.state == "STALE":
                 missing.append(f"{promise}: {found.reason}")
         missing += [f"{name} has stood still" for name in self.watch.frozen]
-        missing += [
-            f"the last {count} cases of site {site} could not be watched"
-            for site, (count, at) in sorted(self._unusable.items())
-            if self._now < datetime.fromisoformat(at) + days
-        ]
+        missing += self.unwatched.reasons(self._now, days)
         return tuple(missing)
 
     @property
@@ -290,7 +279,7 @@ class SegmentMonitor:
                 "waiting": place.pending if place else 0,
                 "overdue": place.overdue if place else 0,
                 "edited": place.edited if place else 0,
-                "sites": self._sites(promise),
+                "sites": self.sites.told(promise, self.audit_delta),
             }
         if self.closing is not None:
             found["since_alarm"] = {
@@ -302,19 +291,6 @@ class SegmentMonitor:
                 for promise, bound in self.closing.bounds.items()
             }
         return found
-
-    def _sites(self, promise: str) -> dict[str, dict[str, Any]]:
-        """Return audits and losses by site, with intervals that hold for all sites at once."""
-        counts = self.by_site.get(promise, {})
-        share = self.audit_delta / max(1, len(counts))
-        return {
-            site: {
-                "audits": audits,
-                "losses": losses,
-                "interval": [float(end) for end in risk_interval(losses, audits, share)],
-            }
-            for site, (audits, losses) in sorted(counts.items())
-        }
 
     def open_new_watch(self, watch: ExchangeabilityWatch) -> None:
         """Go on after BENIGN with a watch of the cases to come."""
@@ -366,8 +342,8 @@ class SegmentMonitor:
             "watch_epoch": self.watch_epoch,
             "periods": self._periods,
             "cases": [self.seen_cases, self.accepted_cases],
-            "by_site": self.by_site,
-            "unusable": self._unusable,
+            "sites": self.sites.state(),
+            "unwatched": self.unwatched.state(),
             "state": self.state,
             "since": None if self.since is None else self.since.isoformat(),
             "watch": json.loads(self.watch.to_json()),
@@ -398,7 +374,8 @@ class SegmentMonitor:
         found._now = datetime.fromisoformat(state["now"])
         found.watch_epoch, found._periods = state["watch_epoch"], state["periods"]
         found.seen_cases, found.accepted_cases = state["cases"]
-        found.by_site, found._unusable = state["by_site"], state["unusable"]
+        found.sites = SiteCounts(state["sites"])
+        found.unwatched = UnwatchedCases(state["unwatched"])
         found.state = state["state"]
         found.since = None if state["since"] is None else datetime.fromisoformat(state["since"])
         if state["closing"] is not None:

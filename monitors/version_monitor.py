@@ -98,7 +98,7 @@ class VersionMonitor:
     def unknown_site(self, site: str, now: datetime) -> None:
         """Remember in every segment that cases came from a site about which nothing is promised."""
         for segment in self:
-            segment.unusable(site, now)
+            segment.unwatched.note(site, now)
 
     def check_time(self, now: datetime) -> None:
         """Refuse a run before the last one.
