@@ -49,7 +49,7 @@ class UnwatchedCases:
     def reasons(self, now: datetime, memory: timedelta) -> list[str]:
         """Say it of each site of which it happened within `memory`."""
         return [
-            f"the last {f'{count} cases' if count > 1 else 'case'} of site {site} could not be watched"
+            f"the last {_cases(count)} of site {site} could not be watched"
             for site, (count, at) in sorted(self._sites.items())
             if now < datetime.fromisoformat(at) + memory
         ]
@@ -57,3 +57,7 @@ class UnwatchedCases:
     def state(self) -> dict[str, Any]:
         """Return everything needed to go on, as JSON values."""
         return self._sites
+
+
+def _cases(count: int) -> str:
+    return "case" if count == 1 else f"{count} cases"
