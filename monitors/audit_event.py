@@ -62,7 +62,9 @@ class AuditEvent:
     reference_kind: str = ""
 
 
-def audit_events(draws: pd.DataFrame, answers: pd.DataFrame, until: datetime) -> list[AuditEvent]:
+def audit_events(
+    draws: pd.DataFrame, answers: pd.DataFrame, until: datetime, last_case: int
+) -> list[AuditEvent]:
     """Return what `CaseLog.draws_after` and `answers_after` tell, each answer after its draw.
 
     Parameters
@@ -70,15 +72,21 @@ def audit_events(draws: pd.DataFrame, answers: pd.DataFrame, until: datetime) ->
     draws, answers : DataFrame
     until : datetime
         Later draws, and answers from the first later one on, are left for a later run.
+    last_case : int
+        So are those of cases beyond this sequence number: monitors have not seen them yet.
 
     Notes
     -----
     Guarantee: none.
     """
-    drawn = deque(each for each in map(_event, draws.to_dict("records")) if each.time <= until)
+    drawn = deque(
+        each
+        for each in map(_event, draws.to_dict("records"))
+        if each.time <= until and each.sequence <= last_case
+    )
     events: list[AuditEvent] = []
     for answer in map(_answer, answers.to_dict("records")):
-        if answer.time > until:
+        if answer.time > until or answer.sequence > last_case:
             break
         while drawn and drawn[0].time <= answer.time:
             events.append(drawn.popleft())

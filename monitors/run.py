@@ -218,6 +218,7 @@ def _feed_audits(log: CaseLog, monitor: VersionMonitor, now: datetime, read: _Re
         log.draws_after(monitor.draws, monitor.gate.id),
         log.answers_after(monitor.answers, monitor.gate.id),
         now,
+        monitor.cases,
     )
     for event in told:
         try:

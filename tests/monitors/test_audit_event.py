@@ -32,7 +32,7 @@ def test_draws_and_answers_come_in_the_order_of_time_a_draw_first() -> None:
             {**answer, "answer_number": 2, "sequence": 2, "drawn_at": at(2), "dice": 0.6},
         ]
     )
-    events = audit_events(draws, answers, NOW + timedelta(hours=5))
+    events = audit_events(draws, answers, NOW + timedelta(hours=5), 2)
     assert [(event.sequence, event.answer) for event in events] == [
         (1, None),
         (2, None),
@@ -50,5 +50,15 @@ def test_later_events_are_left_and_intervals_without_a_promise_are_marked() -> N
             {**CASE, "sequence": 2, "time": at(3)},
         ]
     )
-    (only,) = audit_events(draws, pd.DataFrame(), NOW + timedelta(hours=2))
+    (only,) = audit_events(draws, pd.DataFrame(), NOW + timedelta(hours=2), 2)
     assert (only.sequence, only.promised, only.accepted) == (1, False, True)
+
+
+def test_what_is_told_of_cases_that_monitors_have_not_seen_is_left() -> None:
+    draws = pd.DataFrame([{**CASE, "time": at(0)}, {**CASE, "sequence": 2, "time": at(0)}])
+    answer = {**CASE, "time": at(1), "drawn_at": at(0), "reference_kind": "expert", "dice": 0.9}
+    answers = pd.DataFrame(
+        [{**answer, "answer_number": 1, "sequence": 2}, {**answer, "answer_number": 2}]
+    )
+    events = audit_events(draws, answers, NOW + timedelta(hours=5), last_case=1)
+    assert [(event.sequence, event.answer) for event in events] == [(1, None)]
