@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -102,9 +102,11 @@ def tasks(size: Size) -> list[Task]:
     return [*_late(size), *_rivals(size), *_delays(size), *_promises(size), *_harm(size)]
 
 
-def simulated(size: Size, processes: int = 1) -> dict[str, list[dict[str, Any]]]:
-    """Run all simulations; their rows by part, in the order of the plan."""
-    planned = tasks(size)
+def simulated(
+    size: Size, processes: int = 1, without: Collection[str] = ()
+) -> dict[str, list[dict[str, Any]]]:
+    """Run all simulations but those of detectors in `without`; rows by part, in their order."""
+    planned = [task for task in tasks(size) if task.arguments[0] not in without]
     done = Parallel(n_jobs=processes, verbose=5 if processes > 1 else 0)(
         delayed(task.rows)() for task in planned
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from math import log
 from typing import Any
 
@@ -43,14 +44,10 @@ from segqc_conformal.monitors.loss_bets import weighted_stakes
 from segqc_conformal.monitors.quantise import quantile_edges
 from segqc_conformal.monitors.value_watch import _uniform
 
-BENCH = ("river", "online_cp")  # extra `bench`
-
 
 @pytest.fixture(scope="module")
 def quick() -> dict[str, list[dict[str, Any]]]:
-    for library in BENCH:
-        pytest.importorskip(library)
-    return simulated(QUICK)
+    return simulated(QUICK, without=() if find_spec("river") else ("river ADWIN",))
 
 
 def test_every_promise_is_kept_and_every_twin_is_caught(quick) -> None:  # type: ignore[no-untyped-def]
