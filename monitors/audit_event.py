@@ -9,10 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-__all__ = ["AuditEvent", "audit_events"]
+from segqc_conformal.verdict_table import NO_PROMISE
 
-# verdicts that carry no promise about their interval
-NO_PROMISE = ("empty_prediction", "input_error", "unknown_group")
+__all__ = ["AuditEvent", "audit_events"]
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,7 @@ class AuditEvent:
 
     Parameters
     ----------
-    case_id, site, stratum : str
+    case_id, site : str
     sequence : int
         Of the case.
     case_time : datetime or None
@@ -48,7 +47,6 @@ class AuditEvent:
 
     case_id: str
     site: str
-    stratum: str
     sequence: int
     case_time: datetime | None
     common: bool
@@ -98,7 +96,6 @@ def _event(row: dict[Any, Any], drawn: str = "time") -> AuditEvent:
     return AuditEvent(
         case_id=row["case_id"],
         site=row["site"],
-        stratum=row["stratum"],
         sequence=int(row["sequence"]),
         case_time=None if pd.isna(row["case_time"]) else row["case_time"].to_pydatetime(),
         common=bool(row["common"]),

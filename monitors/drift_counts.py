@@ -132,6 +132,12 @@ class DriftCounts:
         """Return in how many cases a column has no value."""
         return self.rows - int(self._counts[column].sum())
 
+    def same_bins(self, other: DriftCounts) -> bool:
+        """Whether both count the same columns between the same edges."""
+        return self.columns == other.columns and all(
+            np.array_equal(self.edges[name], other.edges[name]) for name in self.columns
+        )
+
     @classmethod
     def merged(cls, parts: Iterable[DriftCounts]) -> DriftCounts:
         """Return the counts of all cases of the parts together.
@@ -146,9 +152,7 @@ class DriftCounts:
             raise InputError("counts to merge", "none", "count at least one shard")
         out = cls({name: each.tolist() for name, each in parts[0].edges.items()})
         for part in parts:
-            if part.columns != out.columns or any(
-                not np.array_equal(part.edges[name], out.edges[name]) for name in out.columns
-            ):
+            if not out.same_bins(part):
                 raise InputError(
                     "counts with the same columns and edges",
                     list(part.columns)[:12],

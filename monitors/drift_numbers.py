@@ -50,9 +50,7 @@ def drift_numbers(then: DriftCounts, now: DriftCounts) -> pd.DataFrame:
     >>> drift_numbers(then, now)[["column", "ks"]].to_dict("records")
     [{'column': 'x', 'ks': 0.5}]
     """
-    if then.columns != now.columns or any(
-        not np.array_equal(then.edges[name], now.edges[name]) for name in then.columns
-    ):
+    if not then.same_bins(now):
         raise InputError(
             "counts with the same columns and edges",
             list(now.columns)[:12],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -94,9 +94,7 @@ def run_monitors(
     monitor.check_time(now)
     read = _Read()
     while len(cases := log.cases_after(monitor.cases, gate.id, BATCH)):
-        # a structure that was not calibrated must not enter the values that the bag was made of
         rows = log.stream_rows(monitor.cases, gate.id, BATCH)
-        rows = rows[rows["structure"].isin(gate.profile["structure"])]
         missed = _feed_cases(monitor, cases, rows, now)
         read.new_cases += len(cases)
         read.repeats += int(cases["repeat"].sum())
@@ -157,11 +155,8 @@ def _feed_cases(
     monitor: VersionMonitor, cases: pd.DataFrame, rows: pd.DataFrame, now: datetime
 ) -> list[tuple[str, str]]:
     """Update case by case; return the cases that could not be used, with the reason."""
-    features = sorted(
-        {name for segment in monitor for name in segment.watch.streams if name != PRIMARY_STREAM}
-    )
-    rows = rows.reindex(columns=[*rows.columns.difference(feature_columns(rows)), *features])
-    missed = unusable_cases(rows, features)
+    streams = {name for segment in monitor for name in segment.watch.streams}
+    rows, missed = _watched_rows(monitor, rows, sorted(streams))
     usable = rows[~rows["case_id"].isin(list(missed))]
     values = case_streams(usable).to_dict("index")
     accepted = _accepted(rows)
@@ -177,6 +172,17 @@ def _feed_cases(
         if found is not None:
             skipped.append((case_id, found))
     return skipped
+
+
+def _watched_rows(
+    monitor: VersionMonitor, rows: pd.DataFrame, streams: Sequence[str]
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Return the rows with just the features of `streams`, and which cases cannot be used, why."""
+    # a structure that was not calibrated must not enter the values that the bag was made of
+    rows = rows[rows["structure"].isin(monitor.gate.profile["structure"])]
+    features = [name for name in streams if name != PRIMARY_STREAM]
+    rows = rows.reindex(columns=[*rows.columns.difference(feature_columns(rows)), *features])
+    return rows, unusable_cases(rows, features)
 
 
 def _accepted(rows: pd.DataFrame) -> set[str]:
@@ -280,15 +286,13 @@ def _streams_since(log: CaseLog, monitor: VersionMonitor, segment: SegmentMonito
     cases = log.cases_after(segment.closing.since_sequence, monitor.gate.id)
     here = cases["site"].map(lambda site: monitor.gate.segment_of(site) == segment.segment)
     cases = cases[here & ~cases["repeat"] & (cases["sequence"] <= monitor.cases)].tail(BATCH)
-    features = [name for name in segment.watch.streams if name != PRIMARY_STREAM]
+    names = list(segment.watch.streams)
     if cases.empty:
-        return pd.DataFrame(columns=list(segment.watch.streams), dtype=float)
+        return pd.DataFrame(columns=names, dtype=float)
     rows = log.stream_rows(int(cases["sequence"].iloc[0]) - 1, monitor.gate.id)
     rows = rows[rows["case_id"].isin(cases["case_id"])]
-    rows = rows[rows["structure"].isin(monitor.gate.profile["structure"])]
-    rows = rows.reindex(columns=[*rows.columns.difference(feature_columns(rows)), *features])
-    rows = rows[~rows["case_id"].isin(list(unusable_cases(rows, features)))]
-    return case_streams(rows).reindex(columns=list(segment.watch.streams))
+    rows, missed = _watched_rows(monitor, rows, names)
+    return case_streams(rows[~rows["case_id"].isin(list(missed))]).reindex(columns=names)
 
 
 def _skipped(gate_id: str, kind: str, missed: list[tuple[str, str]]) -> list[Event]:

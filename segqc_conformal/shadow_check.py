@@ -10,6 +10,7 @@ from segqc_conformal.errors import CalibrationError, InputError
 from segqc_conformal.gate import CalibratedGate
 from segqc_conformal.monitors.coverage_bound import coverage_bound
 from segqc_conformal.patients import stable_hash
+from segqc_conformal.verdict_table import NO_PROMISE
 from segqc_conformal.whole_case import worst_dice
 
 __all__ = ["shadow_check", "shadow_patients"]
@@ -17,8 +18,6 @@ __all__ = ["shadow_check", "shadow_patients"]
 SHARE = 0.2
 FEWEST_FRESH = 100  # patients; of fewer none can be spared
 LEVEL = 0.01
-# verdicts that carry no promise about their interval
-NO_PROMISE = ("empty_prediction", "input_error", "unknown_group")
 
 
 def shadow_patients(patients: pd.Series, seed: int) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["SHOWN_COLUMNS", "VERDICT_COLUMNS"]
+__all__ = ["NO_PROMISE", "SHOWN_COLUMNS", "VERDICT_COLUMNS"]
 
 VERDICT_COLUMNS = (
     "case_id",
@@ -25,3 +25,6 @@ VERDICT_COLUMNS = (
 
 # P(Dice > threshold), shown beside the decision; a verdict table of one's own may do without them
 SHOWN_COLUMNS = ("p_above_low", "p_above_high")
+
+# reasons of verdicts whose interval carries no promise
+NO_PROMISE = ("empty_prediction", "input_error", "unknown_group")

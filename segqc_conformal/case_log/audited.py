@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, select
 
 from segqc_conformal.case_log import schema
 from segqc_conformal.case_log.adding import among
+from segqc_conformal.case_log.deciding import deciding_verdict
 from segqc_conformal.case_log.rows import expand_features, fetched
-from segqc_conformal.whole_case import WHOLE_CASE
 
 __all__ = ["answered_audits", "answers_after", "draws_after", "never_drawn", "pending_cases"]
 
@@ -66,10 +66,7 @@ def answers_after(connection: Connection, number: int, calibration: str) -> pd.D
 
 def _of_monitors(moment: ColumnElement[str], calibration: str) -> Select[tuple[object, ...]]:
     """Select what monitors need of an audited case: its stratum, and the verdict that decides."""
-    verdicts, beside = schema.verdicts.c, schema.verdicts.alias()
-    alone = ~exists().where(
-        beside.c.sequence == verdicts.sequence, beside.c.structure != verdicts.structure
-    )
+    verdicts = schema.verdicts.c
     query = select(
         CASES.sequence,
         CASES.case_id,
@@ -85,7 +82,7 @@ def _of_monitors(moment: ColumnElement[str], calibration: str) -> Select[tuple[o
         verdicts.reason,
     ).join(schema.audits, AUDITS.sequence == CASES.sequence)
     query = query.join(schema.verdicts, verdicts.sequence == CASES.sequence)
-    return query.where(CASES.calibration == calibration, (verdicts.structure == WHOLE_CASE) | alone)
+    return query.where(CASES.calibration == calibration, deciding_verdict())
 
 
 def _with_times(frame: pd.DataFrame) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, and_, func, insert, select, update
 
 from segqc_conformal.case_log import schema
 from segqc_conformal.case_log.audit_rates import RatesAt, stratum_of
+from segqc_conformal.case_log.deciding import deciding_verdict
 from segqc_conformal.case_log.rows import time_text
 from segqc_conformal.errors import InputError
 from segqc_conformal.iso_times import in_utc
@@ -61,12 +62,15 @@ def _drawn(
     rates: dict[str, dict[str, float]],
 ) -> dict[int, _Draw]:
     """Draw from the cases after `done`; `rates` is brought up to date."""
-    query = select(CASES.sequence, CASES.case_id, CASES.site, CASES.calibration)
+    verdicts = schema.verdicts.c
+    query = select(CASES.sequence, CASES.case_id, CASES.site, CASES.calibration, verdicts.accept)
+    query = query.select_from(schema.cases).outerjoin(
+        schema.verdicts, and_(verdicts.sequence == CASES.sequence, deciding_verdict())
+    )
     query = query.where(CASES.sequence > done, CASES.repeat.is_(False)).order_by(CASES.sequence)
-    accepted = _accepted_cases(connection, done)
     drawn = {}
     for case in connection.execute(query):
-        here, decision = rates_at(case.calibration, case.site), case.sequence in accepted
+        here, decision = rates_at(case.calibration, case.site), bool(case.accept)
         stratum, rate = stratum_of(decision, case.site), here.of(decision)
         known = rates.get(stratum)
         if known is None or known["rate"] != rate:
@@ -76,20 +80,6 @@ def _drawn(
             epoch = int(rates[stratum]["epoch"])
             drawn[int(case.sequence)] = _Draw(stratum, epoch, rate, share < here.common)
     return drawn
-
-
-def _accepted_cases(connection: Connection, done: int) -> set[int]:
-    """Return the cases after `done` that are accepted as a whole."""
-    verdicts = schema.verdicts.c
-    query = select(verdicts.sequence, verdicts.structure, verdicts.accept)
-    decisions: dict[int, dict[str, bool]] = {}
-    for row in connection.execute(query.where(verdicts.sequence > done)):
-        decisions.setdefault(row.sequence, {})[row.structure] = row.accept
-    return {
-        sequence
-        for sequence, by in decisions.items()
-        if by.get(WHOLE_CASE, len(by) == 1 and all(by.values()))
-    }
 
 
 def _record_draw(connection: Connection, sequence: int, draw: _Draw, now: str) -> None:

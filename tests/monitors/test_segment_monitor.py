@@ -25,11 +25,9 @@ def new_monitor() -> SegmentMonitor:
 def answer(
     number: int, accepted: bool, common: bool, covered: bool, site: str = "A", dice: float = 0.9
 ) -> AuditEvent:
-    stratum = f"{'accepted' if accepted else 'referred'}/{site}"
     return AuditEvent(
         case_id=f"c{number}",
         site=site,
-        stratum=stratum,
         sequence=number,
         case_time=NOW,
         common=common,
