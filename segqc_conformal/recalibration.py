@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -28,10 +27,7 @@ from segqc_conformal.plan import fewest_for_interval
 from segqc_conformal.quality_gate import QualityGate
 from segqc_conformal.shadow_check import shadow_check, shadow_patients
 
-if TYPE_CHECKING:
-    from segqc_conformal.case_log import CaseLog
-
-__all__ = ["FolderStatus", "audits_since", "check_who", "recalibrate", "rollback", "status"]
+__all__ = ["FolderStatus", "check_who", "recalibrate", "rollback", "status"]
 
 SMALLEST_GRID = 20  # unlabelled patients from whose scores a grid of thresholds can be made
 
@@ -139,57 +135,6 @@ def recalibrate(
         _checked(versions, gate, one_case_each(shadow, settings.seed), by, now)
     versions.add(gate, action="recalibrate", by=by, reason=reason, now=now)
     return gate
-
-
-def audits_since(log: CaseLog, case_id: str) -> pd.DataFrame:
-    """Return what `recalibrate` needs from a case log: random audits after a case, all answered.
-
-    Parameters
-    ----------
-    log : CaseLog
-    case_id : str
-        Only cases logged after this one count: the last one read by the run that raised the alarm,
-        or a later one.
-
-    Returns
-    -------
-    DataFrame
-        Feature table: audited cases with ``dice``, cases that no draw chose without.
-
-    Raises
-    ------
-    InputError
-        If the log has no such case.
-    CalibrationError
-        If a drawn audit is unanswered, rates differ, or a reference mask was edited from ours.
-
-    Notes
-    -----
-    Guarantee: none by itself; it is what makes "drawn at random" true of the rows.
-    """
-    sequence = log.sequence_of(case_id)
-    audited, pending = log.audited(sequence), log.pending_audits()
-    pending = pending[pending["sequence"] > sequence]
-    if len(pending):
-        raise CalibrationError(
-            "every drawn audit answered: those that are hard to outline are not missing at random",
-            f"{len(pending)} unanswered, for example {pending['case_id'].iloc[0]}",
-            "answer them (`segqc audit add`)",
-        )
-    if audited["probability"].nunique() > 1:
-        raise CalibrationError(
-            "audits drawn at one rate",
-            sorted(audited["probability"].unique()),
-            "count only cases after the last change of the rate",
-        )
-    edited = audited[audited["reference_kind"] == "edited"]
-    if len(edited):
-        raise CalibrationError(
-            "reference masks drawn independently of the judged masks",
-            f"{edited['case_id'].nunique()} cases whose mask was edited from ours",
-            "have these cases outlined from scratch: edited masks are biased towards ours",
-        )
-    return pd.concat([audited, log.unaudited(sequence)], ignore_index=True)
 
 
 def rollback(

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, select, true
 
 from segqc_conformal.case_log import schema
 from segqc_conformal.case_log.adding import among
+from segqc_conformal.case_log.audit_rates import stratum_of
 from segqc_conformal.case_log.deciding import deciding_verdict
 from segqc_conformal.case_log.rows import expand_features, fetched
 
-__all__ = ["answered_audits", "answers_after", "draws_after", "never_drawn", "pending_cases"]
+__all__ = [
+    "answered_audits",
+    "answers_after",
+    "draws_after",
+    "every_case",
+    "never_drawn",
+    "pending_cases",
+    "rates_after",
+]
 
 CASES, AUDITS, DICE = schema.cases.c, schema.audits.c, schema.audit_dice.c
 
@@ -99,6 +108,37 @@ def answered_audits(connection: Connection, since_sequence: int) -> pd.DataFrame
 def never_drawn(connection: Connection, since_sequence: int) -> pd.DataFrame:
     """Return the feature table, without ``dice``, of the cases after it that no draw chose."""
     return _feature_table(connection, since_sequence, AUDITS.sequence.is_(None))
+
+
+def every_case(connection: Connection, since_sequence: int) -> pd.DataFrame:
+    """Return the feature table of all cases after it, with ``dice`` where an audit said it."""
+    return _feature_table(connection, since_sequence, true())
+
+
+def rates_after(connection: Connection, sequence: int) -> dict[str, float]:
+    """Return the smallest rate of each stratum among the cases after it that draws considered."""
+    verdicts, draws = schema.verdicts.c, schema.audit_draws.c
+    rates = {
+        row.first_sequence: row.rates
+        for row in connection.execute(
+            select(draws.first_sequence, draws.rates).where(draws.last_sequence > sequence)
+        )
+    }
+    query = select(draws.first_sequence, CASES.site, verdicts.accept).distinct()
+    query = query.select_from(schema.audit_draws)
+    query = query.join(
+        schema.cases, CASES.sequence.between(draws.first_sequence, draws.last_sequence)
+    )
+    query = query.outerjoin(
+        schema.verdicts, and_(verdicts.sequence == CASES.sequence, deciding_verdict())
+    )
+    query = query.where(CASES.sequence > sequence, CASES.repeat.is_(False))
+    found: dict[str, float] = {}
+    for row in connection.execute(query):
+        stratum = stratum_of(bool(row.accept), row.site)
+        rate = rates[row.first_sequence][stratum]["rate"]
+        found[stratum] = min(rate, found.get(stratum, rate))
+    return found
 
 
 def _feature_table(

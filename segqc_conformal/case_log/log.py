@@ -18,8 +18,10 @@ from segqc_conformal.case_log.audited import (
     answered_audits,
     answers_after,
     draws_after,
+    every_case,
     never_drawn,
     pending_cases,
+    rates_after,
 )
 from segqc_conformal.case_log.audits import answer_audit, draw_cases
 from segqc_conformal.case_log.engine import open_engine, writing
@@ -427,6 +429,32 @@ class CaseLog:
         """
         with self._engine.connect() as connection:
             return never_drawn(connection, since_sequence or 0)
+
+    def feature_table(self, since_sequence: int | None = None) -> pd.DataFrame:
+        """Return the feature table of all cases, with ``dice`` where an audit said it.
+
+        Parameters
+        ----------
+        since_sequence : int, optional
+            Only cases with a larger sequence number.
+        """
+        with self._engine.connect() as connection:
+            return every_case(connection, since_sequence or 0)
+
+    def audit_rates_after(self, sequence: int) -> dict[str, float]:
+        """Return the smallest audit rate of each stratum among later cases that draws considered.
+
+        Parameters
+        ----------
+        sequence : int
+            Only cases with a larger sequence number; repeats of a patient do not count.
+
+        Returns
+        -------
+        dict of str to float
+        """
+        with self._engine.connect() as connection:
+            return rates_after(connection, sequence)
 
     def record_event(self, kind: str, detail: Mapping[str, Any], *, now: datetime) -> None:
         """Record that something happened; `detail` holds JSON values."""

@@ -49,12 +49,13 @@ def recalibrate(
 
     Patients that fitted or calibrated an earlier version are left out, unless you look again.
     """
+    from segqc_conformal.calibrators.checks import percent
     from segqc_conformal.case_log import CaseLog
     from segqc_conformal.cli.tables import print_certificates
     from segqc_conformal.errors import InputError
     from segqc_conformal.features.table import read_table
     from segqc_conformal.further_look import look_again as look_again_at_all
-    from segqc_conformal.recalibration import audits_since
+    from segqc_conformal.random_audits import audits_since
     from segqc_conformal.recalibration import recalibrate as recalibrate_folder
     from segqc_conformal.reports.calibration_report import write_report
 
@@ -66,7 +67,12 @@ def recalibrate(
         table = read_table(features)
     else:
         with CaseLog(str(log), create=False) as case_log:
-            table = audits_since(case_log, str(since))
+            audits = audits_since(case_log, str(since))
+        table = audits.table
+        print(
+            f"{audits.counted} of {audits.audited} audited cases count: those that bring accepted "
+            f"and referred cases of every site to one rate, {percent(audits.rate)}"
+        )
     if look_again and cooldown_days:
         raise InputError("--cooldown-days or --look-again", "both", "looks have no cooldown")
     if look_again:

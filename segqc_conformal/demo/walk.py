@@ -27,7 +27,8 @@ from segqc_conformal.monitors.monitor_settings import MonitorSettings
 from segqc_conformal.monitors.run import run_monitors
 from segqc_conformal.monitors.segments import watched
 from segqc_conformal.quality_gate import QualityGate
-from segqc_conformal.recalibration import audits_since, recalibrate
+from segqc_conformal.random_audits import audits_since
+from segqc_conformal.recalibration import recalibrate
 from segqc_conformal.sampling.deep_ensemble import DeepEnsemble
 
 __all__ = ["DemoResult", "run_demo"]
@@ -238,7 +239,7 @@ def _recalibrated(hospital: _Hospital, last_case: str) -> CalibratedGate:
     hospital.progress(stage, 0, 1)
     gate = recalibrate(
         hospital.folder.path,
-        audits_since(log, last_case),
+        audits_since(log, last_case).table,
         by=BY,
         reason="alarm after the scanner change",
     )
