@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from segqc_conformal.calibrators.checks import first_row_of_each_patient
+from segqc_conformal.calibrators.domain_odds import domain_odds
 from segqc_conformal.calibrators.weighted_quantile import effective_patients
 from segqc_conformal.errors import InputError
 
@@ -104,12 +105,12 @@ def domain_weights(
     fewest = min(np.unique(people[is_new == side]).size for side in (0, 1))
     if fewest < folds or folds < 2:
         raise InputError(f"at least {folds} >= 2 patients on each side", fewest, "use fewer folds")
-    odds = np.empty(is_new.size)
+    weights = np.empty(is_new.size)
     features = np.concatenate([old, new])
     for fitted, judged in _folds(features, is_new, people, folds):
-        odds[judged] = _odds(features[fitted], is_new[fitted], features[judged])
-    weights = np.clip(odds, 1.0 / largest, largest)
-    clipped = float((weights != odds)[: len(old)].mean())
+        old_part, new_part = (features[fitted[is_new[fitted] == side]] for side in (0, 1))
+        weights[judged] = domain_odds(old_part, new_part, largest).of(features[judged])
+    clipped = float(np.isin(weights[: len(old)], (1.0 / largest, largest)).mean())
     weights /= weights[: len(old)].mean()
     calibration = weights[: len(old)]
     rows = first_row_of_each_patient(people[: len(old)], len(old))
@@ -148,16 +149,3 @@ def _folds(
 
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=SEED)
     yield from splitter.split(features, is_new, people)
-
-
-def _odds(
-    features: NDArray[np.float64], is_new: NDArray[np.intp], judged: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    model = make_pipeline(StandardScaler(), LogisticRegression()).fit(features, is_new)
-    prior = np.log(is_new.sum() / (is_new.size - is_new.sum()))
-    # beyond e^700 the odds overflow; they are clipped far below that
-    return np.asarray(np.exp(np.clip(model.decision_function(judged) - prior, -700.0, 700.0)))

@@ -18,7 +18,7 @@ from segqc_conformal.calibrators.nonconformity import (
     scale_must_match,
 )
 from segqc_conformal.calibrators.support import bounded_ends
-from segqc_conformal.calibrators.weighted_quantile import WeightedQuantile
+from segqc_conformal.calibrators.weighted_quantile import WeightedQuantile, score_features
 from segqc_conformal.errors import InputError
 
 __all__ = ["IntervalCertificate"]
@@ -109,7 +109,8 @@ class IntervalCertificate:
         groups : array_like, shape (cases,), optional
             Group of each case, if calibrated by group; unseen or missing: the whole support.
         weights : array_like of float, shape (cases,), optional
-            Positive weight of each case, if calibrated with weights.
+            Positive weight of each case, if calibrated with weights; None where the certificate
+            holds the odds they come from.
 
         Returns
         -------
@@ -127,6 +128,9 @@ class IntervalCertificate:
         Guarantee: see `promise`.
         """
         predicted = checked_values(f"predicted {self.measure}", predicted)
+        if weights is None and self.weighted is not None and self.weighted.odds is not None:
+            scores = score_features(predicted, checked_scale(scale, predicted))
+            weights = self.weighted.odds.of(scores)
         return self.between(predicted, predicted, scale, groups, weights)
 
     def between(

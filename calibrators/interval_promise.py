@@ -154,10 +154,18 @@ def _weighted(certificate: IntervalCertificate, weighted: WeightedQuantile) -> s
             f"{_claim(certificate)} with probability at least {_share(certificate)}, {where}; "
             f"{about}."
         )
-    return (
+    approximate = (
         f"Approximate, because the weights were estimated: for a new patient the "
-        f"{_claim(certificate)} with probability about {_share(certificate)}, {where}. If the "
-        "weights were made from other cases than these and the new ones, the loss is at most half "
-        "their mean absolute error (scaled to mean 1), which is not known; "
-        f"{about}."
+        f"{_claim(certificate)} with probability about {_share(certificate)}, {where}"
+    )
+    if weighted.odds is not None:
+        return (
+            f"{approximate}, if new masks are as good as masks with the same predicted "
+            f"{certificate.measure} and scale were at calibration. No label of the new population "
+            f"was seen and no error is bounded; {about}."
+        )
+    return (
+        f"{approximate}. If the weights were made from other cases than these and the new ones, "
+        "the loss is at most half their mean absolute error (scaled to mean 1), which is not "
+        f"known; {about}."
     )

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from segqc_conformal.calibrators.checks import delta_of
+from segqc_conformal.calibrators.domain_odds import DomainOdds
 from segqc_conformal.calibrators.nonconformity import checked_values
 from segqc_conformal.errors import InputError
 
@@ -20,6 +21,7 @@ __all__ = [
     "WeightedQuantile",
     "calibrate_weighted",
     "effective_patients",
+    "score_features",
 ]
 
 WEIGHTS_ARE = ("known", "estimated")
@@ -40,6 +42,9 @@ class WeightedQuantile:
     weights_are : {"known", "estimated"}
     effective_patients : float
         (sum of w)^2 / sum of w^2: how many equally weighted patients say as much.
+    odds : DomainOdds or None
+        Where the weights are a function of predicted Dice and scale (`score_features`): new cases
+        then need not bring theirs.
 
     Notes
     -----
@@ -57,6 +62,7 @@ class WeightedQuantile:
     weights: tuple[float, ...]
     weights_are: str
     effective_patients: float
+    odds: DomainOdds | None = None
 
     @cached_property
     def _cumulated(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -93,7 +99,21 @@ class WeightedQuantile:
     def from_dict(cls, fields: Mapping[str, Any]) -> WeightedQuantile:
         """Read the parsed JSON of the weights of a certificate."""
         lists = {name: tuple(fields[name]) for name in ("nonconformity", "weights")}
-        return cls(**{**fields, **lists})
+        odds = fields.get("odds")
+        return cls(**{**fields, **lists, "odds": odds and DomainOdds.from_dict(odds)})
+
+
+def score_features(
+    predicted: NDArray[np.float64], scale: NDArray[np.float64] | float
+) -> NDArray[np.float64]:
+    """Return what `WeightedQuantile.odds` reads of each case: predicted Dice and log scale.
+
+    Examples
+    --------
+    >>> score_features(np.array([0.9]), 1.0)
+    array([[0.9, 0. ]])
+    """
+    return np.column_stack([predicted, np.broadcast_to(np.log(scale), predicted.shape)])
 
 
 def calibrate_weighted(

@@ -84,9 +84,10 @@ def start_watch(
     Parameters
     ----------
     profile : DataFrame
-        A gate's profile: the rows of `case_streams` with ``role`` ("fit" | "calibration") and
-        ``site``. Fit patients set the bin edges; calibration patients fill the bags; cases in which
-        a structure is missing do neither.
+        A gate's profile: the rows of `case_streams` with ``role`` ("fit" | "calibration" | "new")
+        and ``site``. Fit patients set the bin edges; calibration patients fill the bags, or new
+        ones where the gate was weighted towards these; cases in which a structure is missing do
+        neither.
     seed : int
         Seeds the tie-breakers.
     horizon : int
@@ -136,7 +137,8 @@ def start_watch(
     by_case = profile.drop_duplicates("case").set_index("case")
     streams = case_streams(profile)
     role = by_case["role"].reindex(streams.index)
-    fit, calibration = streams[role == "fit"], streams[role == "calibration"]
+    fit = streams[role == "fit"]
+    calibration = streams[role == ("new" if (role == "new").any() else "calibration")]
     watch = ExchangeabilityWatch(horizon, false_alarm, seed, primary=PRIMARY_STREAM)
     watch.start(
         calibration,

@@ -309,12 +309,16 @@ class CalibrationFolder:
         return {version: self._unchanged(version)[0] for version in self.versions()}
 
     def _refuse_reused_patients(self, gate: CalibratedGate) -> None:
+        if gate.certificate.reweighted:
+            return  # looks at no label anew, and accepts nothing
         own = set(gate.certificate.lineage["calibration_patients"])
         for version, certificate in self.certificates().items():
             shared = own & set(certificate.lineage["calibration_patients"])
             # the same calibration computed again, say after a crash, looks at nothing new
             again = certificate.structures == gate.certificate.structures
-            if shared and not again and not _later_look(gate.certificate, certificate):
+            if certificate.reweighted or again or _later_look(gate.certificate, certificate):
+                continue
+            if shared:
                 raise CalibrationError(
                     "calibration patients that calibrated nothing before",
                     f"{len(shared)} of {len(own)} that already calibrated version {version[:12]}",

@@ -15,9 +15,10 @@ from segqc_conformal.calibrators.usefulness import Usefulness
 from segqc_conformal.canonical_json import canonical_json, sha256_hex
 from segqc_conformal.errors import FileFormatError
 
-__all__ = ["GateCertificate", "StructureCertificate"]
+__all__ = ["NEW_PATIENTS", "GateCertificate", "StructureCertificate"]
 
 CERTIFICATE_SCHEMA = 4
+NEW_PATIENTS = "new_patients"  # in the lineage: towards whom a version without new labels weighs
 ASSUMPTIONS = (
     "New patients are exchangeable with the calibration patients (same population, scanners, "
     "model and post-processing); accept and PAC promises take them as independent draws of one "
@@ -140,6 +141,11 @@ class GateCertificate:
     def id(self) -> str:
         """SHA-256 of the canonical JSON: the name of the version."""
         return sha256_hex(self.to_json().encode())
+
+    @property
+    def reweighted(self) -> bool:
+        """Whether earlier calibration patients were only weighted: no label was looked at anew."""
+        return NEW_PATIENTS in self.lineage
 
     @property
     def spent(self) -> str:

@@ -73,6 +73,12 @@ def look_again(
             f"looks={settings.looks!r}",
             "use fresh patients only (`segqc recalibrate`)",
         )
+    if active.certificate.reweighted:
+        raise CalibrationError(
+            "a version calibrated on labels in force",
+            f"{active.id[:12]}, which is only weighted",
+            "put its parent in force again first (`segqc rollback`)",
+        )
     rows, left_out = fitting_rows(table, active)
     certificates = versions.certificates()
     last = versions.load(_last_look(certificates, active))

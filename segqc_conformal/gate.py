@@ -16,7 +16,7 @@ import pandas as pd
 from segqc_conformal.calibrators.cross_certificate import CrossConformalCertificate
 from segqc_conformal.calibrators.venn_abers import VennAbersCertificate, VennAbersProbability
 from segqc_conformal.case_groups import group_text
-from segqc_conformal.certificate import GateCertificate
+from segqc_conformal.certificate import NEW_PATIENTS, GateCertificate
 from segqc_conformal.decision import decided
 from segqc_conformal.errors import SegqcError
 from segqc_conformal.features.table import check_feature_table
@@ -84,9 +84,10 @@ class CalibratedGate:
 
     @property
     def patients(self) -> frozenset[str]:
-        """Pseudonyms of the patients that fitted or calibrated this gate."""
+        """Pseudonyms of the patients that fitted, calibrated or weighted this gate."""
         lineage = self.certificate.lineage
-        return frozenset((*lineage["fit_patients"], *lineage["calibration_patients"]))
+        kinds = ("fit_patients", "calibration_patients", NEW_PATIENTS)
+        return frozenset(patient for kind in kinds for patient in lineage.get(kind, ()))
 
     def judge(self, table: pd.DataFrame) -> pd.DataFrame:
         """Judge new cases.
@@ -159,6 +160,8 @@ class CalibratedGate:
     @cached_property
     def _probabilities(self) -> dict[str, VennAbersCertificate]:
         """P(Dice > threshold) by accept score, from the calibration patients that are kept."""
+        if self.certificate.reweighted:
+            return {}  # there is no theorem for weights
         rows = self.profile[self.profile["role"] == "calibration"]
         settings = VennAbersProbability(self._settings["dice_threshold"])
         return {

@@ -27,7 +27,7 @@ from segqc_conformal.plan import fewest_for_interval
 from segqc_conformal.quality_gate import QualityGate
 from segqc_conformal.shadow_check import shadow_check, shadow_patients
 
-__all__ = ["FolderStatus", "check_who", "recalibrate", "rollback", "status"]
+__all__ = ["FolderStatus", "check_who", "known_patients", "recalibrate", "rollback", "status"]
 
 SMALLEST_GRID = 20  # unlabelled patients from whose scores a grid of thresholds can be made
 
@@ -100,7 +100,7 @@ def recalibrate(
     settings = QualityGate(**parent.certificate.settings)
     rows, left_out = fitting_rows(table, parent)
     rows = rows[rows["structure"].isin(parent.structures)]
-    known = _known_patients(table, versions)
+    known = known_patients(table, versions)
     fresh = rows[~rows["patient_id"].isin(known)]
     left_out["patients_known_before"] = int(
         rows["patient_id"].nunique() - fresh["patient_id"].nunique()
@@ -243,7 +243,8 @@ def _check_cooldown(versions: CalibrationFolder, now: datetime, days: int) -> No
         )
 
 
-def _known_patients(table: pd.DataFrame, versions: CalibrationFolder) -> list[str]:
+def known_patients(table: pd.DataFrame, versions: CalibrationFolder) -> list[str]:
+    """Return the patients of a table that fitted, calibrated or checked a version of a folder."""
     # a version that a crash kept from being noted is made again from the same patients
     noted = {switch.version for switch in versions.history()}
     known: set[str] = set()

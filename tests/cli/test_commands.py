@@ -496,6 +496,27 @@ def test_recalibration_refuses_audits_that_are_no_random_sample(
     assert "edited from ours" in segqc.err
 
 
+def test_recalibration_without_labels_takes_a_table_or_the_log(
+    segqc: Segqc, saved: CalibratedGate, cohort: Cohort
+) -> None:
+    new = cohort(60, 5000)
+    judged_and_logged(segqc, new.drop(columns="dice"))
+    who = ("--calibration", "calibration", "--by", "bob", "--reason", "new scanner", "--weighted")
+    log = ("--log", "sqlite:///log.db", "--since", new["case_id"].iloc[0])
+    assert segqc("recalibrate", *log, *who) == 0
+    assert "Approximate, because the weights were estimated" in segqc.out
+    fresh = CalibratedGate.load("calibration")
+    assert len(fresh.certificate.lineage["new_patients"]) == 59
+    assert "by the weight of the case" in Path("calibration-report.html").read_text("utf-8")
+    assert segqc("status", "calibration") == 0
+    assert "reweight" in segqc.out
+    judged_and_logged(segqc, cohort(30, 6000).drop(columns="dice"))
+    assert segqc("monitor", "run", *MONITOR) in (0, 11)
+    assert segqc("recalibrate", "--features", "new.parquet", *who) == 0
+    assert segqc("recalibrate", "--features", "new.parquet", *who, "--look-again") == 1
+    assert "one of --look-again, --weighted" in segqc.err
+
+
 def test_a_path_that_cannot_be_written_is_an_error_without_a_traceback(
     segqc: Segqc, saved: CalibratedGate, cohort: Cohort
 ) -> None:
