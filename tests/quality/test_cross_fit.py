@@ -1,0 +1,75 @@
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from segqc_conformal.errors import InputError
+from segqc_conformal.quality.cross_fit import cross_fitted, with_predicted_feature
+from segqc_conformal.quality.regressor import QualityRegressor
+from segqc_conformal.quality_gate import QualityGate
+
+
+def memorable(patients: int, rows_each: int) -> pd.DataFrame:
+    """Return patients whose features name them, and whose Dice is drawn once for each."""
+    rng = np.random.default_rng(0)
+    names = np.repeat(np.arange(patients), rows_each)
+    features = rng.normal(size=(patients, 6))[names] + rng.normal(0.0, 0.01, (names.size, 6))
+    frame = pd.DataFrame(features, columns=[f"feature_{k}" for k in range(6)])
+    ids = [f"p{name:03d}" for name in names]
+    dice = rng.uniform(0.3, 0.95, patients)[names]
+    return frame.assign(patient_id=ids, case_id=np.arange(names.size), structure="s", dice=dice)
+
+
+def test_no_row_is_predicted_by_a_model_that_saw_its_patient() -> None:
+    table = memorable(40, 3)
+    settings = QualityRegressor("forest")
+    honest = cross_fitted(settings, table, table["dice"], folds=3).predicted
+    assert np.corrcoef(honest, table["dice"])[0, 1] < 0.3
+    # the twin: rows as their own patients are known by heart
+    rows = table.assign(patient_id=table.index.astype(str))
+    leaking = cross_fitted(settings, rows, rows["dice"], folds=3).predicted
+    assert np.corrcoef(leaking, table["dice"])[0, 1] > 0.95
+
+
+def test_with_methods_no_row_is_predicted_by_a_model_that_saw_its_method() -> None:
+    rng = np.random.default_rng(1)
+    names = np.tile(["a", "b", "c"], 80)
+    # each method has a Dice of its own, which a feature that names the method gives away
+    own = pd.Series(names).map({"a": 0.5, "b": 0.7, "c": 0.9}).to_numpy()
+    table = pd.DataFrame(
+        {
+            "patient_id": [f"p{number}" for number in np.arange(240) // 3],
+            "structure": "s",
+            "feature_method": np.searchsorted(["a", "b", "c"], names) + rng.normal(0, 0.1, 240),
+            "dice": np.clip(own + rng.normal(0, 0.02, 240), 0, 1),
+        }
+    )
+    settings = QualityRegressor("boosted")
+    known = cross_fitted(settings, table, table["dice"]).predicted
+    new = cross_fitted(settings, table, table["dice"], methods=names).predicted
+    assert np.abs(known - table["dice"]).mean() < 0.03
+    assert np.abs(new - table["dice"]).mean() > 0.15
+    with pytest.raises(InputError, match="two segmentation methods"):
+        cross_fitted(settings, table, table["dice"], methods=["a"] * 240)
+
+
+def test_a_predicted_feature_never_reads_a_label_beyond_the_fit_patients(
+    cohort: Any, cheap: Any
+) -> None:
+    table = cohort(120)
+    fit = sorted(table["patient_id"].unique())[:60]
+    settings = QualityRegressor("linear")
+    with_it, fitted = with_predicted_feature("learned", settings, table, fit)
+    beyond = ~table["patient_id"].isin(fit)
+    hidden = table.assign(dice=table["dice"].where(~beyond))
+    again, _ = with_predicted_feature("learned", settings, hidden, fit)
+    assert with_it["feature_learned"].tolist() == again["feature_learned"].tolist()
+    assert np.array_equal(with_it.loc[beyond, "feature_learned"], fitted.predict(table[beyond]))
+    of_fit = table[~beyond]
+    assert not np.array_equal(with_it.loc[~beyond, "feature_learned"], fitted.predict(of_fit))
+    gate = QualityGate().calibrate(with_it, fit_patients=fit, candidates=cheap)
+    assert gate.certificate.structures["whole_case"].interval.patients == 60
+    assert "feature_learned" in gate.profile
+    with pytest.raises(InputError, match="fit patients with dice"):
+        with_predicted_feature("learned", settings, table, ["nobody"])
