@@ -85,7 +85,7 @@ def _regressor(family: str, seed: int, inner_folds: Any) -> Any:
     if family == "linear":
         return RidgeCV(alphas=PENALTIES)
     if family == "lasso":
-        return LassoCV(cv=inner_folds, random_state=seed, max_iter=5_000)
+        return LassoCV(alphas=30, cv=inner_folds, random_state=seed, max_iter=5_000)
     if family == "gaussian_process":
         kernel = ConstantKernel() * RBF(5.0, (0.5, 100.0)) + WhiteKernel(0.5, (1e-3, 10.0))
         return GaussianProcessRegressor(kernel, normalize_y=True, random_state=seed)
@@ -102,7 +102,7 @@ def _classifier(family: str, seed: int, inner_folds: Any) -> Any:
         return ExtraTreesClassifier(**TREES, random_state=seed)
     if family == "boosted":
         return HistGradientBoostingClassifier(**BOOSTED, random_state=seed)
-    penalties = 1.0 / PENALTIES[::-1]
+    penalties = 1.0 / PENALTIES[::-2]
     return LogisticRegressionCV(
         Cs=penalties,
         l1_ratios=(0.0,),
