@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from segqc_conformal.errors import InputError
-from segqc_conformal.quality.risk_coverage import aurc, risk_coverage
+from segqc_conformal.evaluation.risk_coverage import aurc, risk_coverage
 
 
 def mean_over_orders(score, loss):
