@@ -13,7 +13,7 @@ from scipy.stats import rankdata
 
 from segqc_conformal.calibration_rows import labelled_rows, one_case_each
 from segqc_conformal.errors import FileFormatError, InputError
-from segqc_conformal.evaluation.risk_coverage import aurc
+from segqc_conformal.evaluation.area_under_risk import aurc
 from segqc_conformal.features.table import feature_columns, one_identity, write_table
 from segqc_conformal.patients import split_patients
 from segqc_conformal.quality.predictor import fit_quality

@@ -4,7 +4,7 @@ import pytest
 from scipy.stats import pearsonr, spearmanr
 
 from segqc_conformal.errors import InputError
-from segqc_conformal.evaluation.risk_coverage import aurc
+from segqc_conformal.evaluation.area_under_risk import aurc
 from segqc_conformal.features.table import read_table
 from segqc_conformal.patients import split_patients
 from segqc_conformal.reports.comparison import compare_predictors, write_comparison
