@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from segqc_conformal.errors import InputError
 from segqc_conformal.evaluation.weighted_sample import Values, WeightedSample, tied_groups
 
 __all__ = ["aupr", "auroc", "fpr_at_tpr"]
@@ -48,22 +51,30 @@ def auroc(score: ArrayLike, good: ArrayLike, counts: ArrayLike | None = None) ->
     return sample.answer(_ratio((hits * below).sum(axis=1), total_hits * total_alarms))
 
 
-def aupr(score: ArrayLike, good: ArrayLike, counts: ArrayLike | None = None) -> Values:
-    """Return the average precision in finding good cases.
+def aupr(
+    score: ArrayLike, good: ArrayLike, counts: ArrayLike | None = None, of: str = "good"
+) -> Values:
+    """Return the average precision in finding good cases, or bad ones.
 
-    Parameters are those of `auroc`. For bad cases give ``-score`` and ``~good``.
+    Parameters are those of `auroc`; `of` is "good" (by high scores) or "bad" (by low ones).
 
     Notes
     -----
     ``sum over thresholds of (recall_k - recall_(k-1)) precision_k``, without interpolation; NaN
-    without a good case. A useless score gives about the share of good cases. Guarantee: none.
+    without a case to find. A useless score gives about their share. Guarantee: none.
 
     Examples
     --------
     >>> aupr([0.9, 0.5, 0.1], [True, False, True])
     0.8333333333333333
+    >>> aupr([0.9, 0.5, 0.1], [True, False, True], of="bad")
+    0.5
     """
+    if of not in ("good", "bad"):
+        raise InputError('of = "good" or "bad"', repr(of), "choose one")
     sample = WeightedSample.of(score, good, counts)
+    if of == "bad":
+        sample = replace(sample, score=-sample.score, target=1.0 - sample.target)
     hits, alarms = _hits_and_alarms(sample)
     found = np.cumsum(hits, axis=1)
     precision = _ratio(found, found + np.cumsum(alarms, axis=1))
@@ -106,4 +117,5 @@ def _hits_and_alarms(
 
 
 def _ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=whole > 0.0)
+    nothing = np.full(np.shape(part), np.nan)
+    return np.asarray(np.divide(part, whole, out=nothing, where=whole > 0.0))

@@ -16,7 +16,7 @@ def test_auroc_and_aupr_are_those_of_scikit_learn(cases):
     score, good = cases
     assert auroc(score, good) == pytest.approx(roc_auc_score(good, score))
     assert aupr(score, good) == pytest.approx(average_precision_score(good, score))
-    assert aupr(-score, ~good) == pytest.approx(average_precision_score(~good, -score))
+    assert aupr(score, good, of="bad") == pytest.approx(average_precision_score(~good, -score))
 
 
 def test_fpr_is_that_of_the_first_threshold_that_keeps_the_good(cases):

@@ -10,6 +10,7 @@ def ball(shape, centre, radius, spacing):
     return np.linalg.norm((grid - np.array(centre)) * spacing, axis=-1) <= radius
 
 
+@pytest.mark.filterwarnings("ignore:.*always_return_as_numpy:FutureWarning")  # of MONAI itself
 @pytest.mark.parametrize("tolerance", [0.0, 1.0, 2.5])
 @pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (0.7, 1.5, 3.0)])
 def test_same_as_monai(spacing, tolerance):
