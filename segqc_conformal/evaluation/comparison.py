@@ -6,63 +6,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from segqc_conformal.calibration_rows import labelled_rows, one_case_each
-from segqc_conformal.calibrators.usefulness import Usefulness, usefulness
-from segqc_conformal.errors import InputError
-from segqc_conformal.evaluation.bootstrap import patient_counts, percentile_interval, replicated
-from segqc_conformal.evaluation.case_metrics import CASE_METRICS
-from segqc_conformal.evaluation.compared_methods import Method, methods_of
-from segqc_conformal.evaluation.promise_worth import promise_numbers, promised_cases
-from segqc_conformal.features.table import feature_columns, one_identity
+from segqc_conformal.evaluation.compared_methods import methods_of
+from segqc_conformal.evaluation.comparison_halves import (
+    compared_rows,
+    scored_halves,
+    structures_with_enough,
+)
+from segqc_conformal.evaluation.structure_comparison import (
+    CONFIDENCE,
+    REPLICATES,
+    StructureComparison,
+    compared_structure,
+)
+from segqc_conformal.features.table import feature_columns
 from segqc_conformal.patients import split_patients
-from segqc_conformal.quality.predictor import fit_quality
-from segqc_conformal.scoring import empty_prediction
 
-__all__ = ["Comparison", "StructureComparison", "compare_predictors"]
-
-FEWEST_PATIENTS = 20
-REPLICATES = 1000
-CONFIDENCE = 0.95
-
-
-@dataclass(frozen=True, eq=False)
-class StructureComparison:
-    """The methods compared on one structure.
-
-    Parameters
-    ----------
-    structure : str
-    dice : ndarray of float64, shape (patients,)
-        Of the evaluation half.
-    methods : tuple of Method
-    best_single : str
-        Name of the feature or predictor with the lowest AURC on the fit half.
-    usefulness : Usefulness
-        Of the combination, on the evaluation half.
-    numbers : DataFrame
-        ``method, kind, metric, value, low, high, difference, difference_low, difference_high``:
-        the difference is to the best single one, on the same drawn patients.
-    """
-
-    structure: str
-    dice: NDArray[np.float64]
-    methods: tuple[Method, ...]
-    best_single: str
-    usefulness: Usefulness
-    numbers: pd.DataFrame
-
-    def method(self, name: str) -> Method:
-        """Return the method of that name."""
-        return next(method for method in self.methods if method.name == name)
-
-    def row(self, method: str, metric: str) -> pd.Series:
-        """Return the line of a method and a metric."""
-        chosen = (self.numbers["method"] == method) & (self.numbers["metric"] == metric)
-        return self.numbers[chosen].iloc[0]
+__all__ = ["Comparison", "compare_predictors"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +34,8 @@ class Comparison:
     ----------
     structures : tuple of StructureComparison
     settings : dict
-        ``dice_threshold``, ``seed``, ``replicates`` and ``confidence``.
+        ``dice_threshold``, ``seed``, ``replicates``, ``confidence`` and ``left_out``: structures
+        that too few patients have.
     """
 
     structures: tuple[StructureComparison, ...]
@@ -132,7 +94,8 @@ def compare_predictors(
     Raises
     ------
     InputError
-        With fewer than 20 labelled patients, or for predictor columns that are missing or hold
+        With fewer than 20 labelled patients, without a structure that 5 patients of each half have,
+        or for predictor columns that are missing or hold
         anything but Dice.
 
     Notes
@@ -146,28 +109,29 @@ def compare_predictors(
     patient; empty predictions, which every method refers, are left out. Guarantee: none; intervals
     are those of `bootstrap_interval` with 1,000 replicates, each on its own.
     """
-    rows = _usable(features, predictors, seed)
+    rows = compared_rows(features, predictors, seed)
     fitting, _ = split_patients(rows["patient_id"], seed)
     in_fit = rows["patient_id"].isin(fitting)
     fit, test = rows[in_fit], rows[~in_fit]
-    scored = _scored(fit, test, feature_columns(rows), seed)
+    scored = scored_halves(fit, test, feature_columns(rows), seed)
+    kept, left_out = structures_with_enough(*scored)
     methods = {
-        str(name): methods_of(
-            scored[0][scored[0]["structure"] == name], part, predictors, dice_threshold
+        name: methods_of(
+            *(part[part["structure"] == name] for part in scored), predictors, dice_threshold
         )
-        for name, part in scored[1].groupby("structure")
+        for name in kept
     }
     best = {
         name: min((m for m in of if m.kind != "combination"), key=lambda m: m.fit_aurc)
         for name, of in methods.items()
     }
     of_column = {
-        column: _scored(fit, test, [column], seed)
+        column: scored_halves(fit, test, [column], seed)
         for column in dict.fromkeys(method.column for method in best.values())
     }
     return Comparison(
         tuple(
-            _compared(
+            compared_structure(
                 name,
                 of,
                 best[name],
@@ -182,135 +146,6 @@ def compare_predictors(
             "seed": seed,
             "replicates": REPLICATES,
             "confidence": CONFIDENCE,
+            "left_out": left_out,
         },
     )
-
-
-def _usable(features: pd.DataFrame, predictors: Sequence[str], seed: int) -> pd.DataFrame:
-    rows, _ = labelled_rows(features)
-    one_identity(rows)
-    rows = one_case_each(rows, seed)
-    rows = rows[~empty_prediction(rows)].reset_index(drop=True)
-    if rows["patient_id"].nunique() < FEWEST_PATIENTS:
-        raise InputError(
-            f"at least {FEWEST_PATIENTS} labelled patients",
-            rows["patient_id"].nunique(),
-            "add reference masks",
-        )
-    for column in predictors:
-        if column not in rows:
-            raise InputError(f"the column {column}, a predictor", "a table without", "add it")
-        values = pd.to_numeric(rows[column], errors="coerce")
-        outside = rows.loc[~values.between(0.0, 1.0), "case_id"]
-        if len(outside):
-            raise InputError(
-                f"predicted Dice in [0, 1] in {column}",
-                f"{len(outside)} rows without",
-                "predict every labelled case",
-                case_id=str(outside.iloc[0]),
-            )
-        rows[column] = values.astype(np.float64)
-    return rows
-
-
-def _scored(
-    fit: pd.DataFrame, test: pd.DataFrame, columns: Sequence[str], seed: int
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Add predicted Dice and scale from these columns alone: out of fold to the rows that fit."""
-    names = {column: f"feature_{column.removeprefix('feature_')}" for column in columns}
-    known, new = (
-        part[["patient_id", "structure", "dice", *columns]].rename(columns=names)
-        for part in (fit, test)
-    )
-    quality, out_of_fold = fit_quality(known, seed=seed)
-    predicted, scale = quality.predict(new)
-    return fit.join(out_of_fold), test.assign(predicted_dice=predicted, scale=scale)
-
-
-def _compared(
-    name: str,
-    methods: list[Method],
-    best: Method,
-    fitted: dict[str, tuple[pd.DataFrame, pd.DataFrame]],
-    dice_threshold: float,
-    seed: int,
-) -> StructureComparison:
-    parts = {
-        method: (fit[fit["structure"] == name], test[test["structure"] == name])
-        for method, (fit, test) in fitted.items()
-    }
-    evaluated = parts["combination"][1]
-    dice, patients = evaluated["dice"].to_numpy(), evaluated["patient_id"]
-    counts = patient_counts(patients, REPLICATES, seed)
-    lines = _metric_lines(methods, best, dice, dice_threshold, counts)
-    calibrating, _ = split_patients(patients, seed + 1)
-    first = patients.isin(calibrating).to_numpy()
-    worth = {
-        method: promise_numbers(
-            promised_cases(fit, test, first, dice_threshold), counts, CONFIDENCE
-        )
-        for method, (fit, test) in parts.items()
-    }
-    kinds = {"combination": "combination", best.name: best.kind}
-    for metric, (_, against) in worth[best.name].items():
-        for method, kind in kinds.items():
-            estimate, drawn = worth[method][metric]
-            base = worth[best.name][metric][0].value
-            lines.append(_line(method, kind, metric, estimate.value, drawn, base, against))
-    return StructureComparison(
-        structure=name,
-        dice=dice,
-        methods=tuple(methods),
-        best_single=best.name,
-        usefulness=usefulness(methods[0].score, dice, seed),
-        numbers=pd.DataFrame(lines),
-    )
-
-
-def _metric_lines(
-    methods: list[Method],
-    best: Method,
-    dice: NDArray[np.float64],
-    dice_threshold: float,
-    counts: NDArray[np.int64],
-) -> list[dict[str, Any]]:
-    bad = (dice <= dice_threshold).astype(np.float64)
-    targets = {"dice": dice, "loss": 1.0 - dice, "bad": bad, "good": 1.0 - bad}
-    lines = []
-    for metric, rule in CASE_METRICS.items():
-        target = targets[rule.against]
-        base, base_drawn = float("nan"), np.full(len(counts), np.nan)
-        for method in sorted(methods, key=lambda method: method is not best):
-            said = getattr(method, rule.of)
-            if said is None:
-                continue
-            value = float(rule.metric(said, target))
-            drawn = replicated(rule.metric, said, target, counts)
-            if method is best:
-                base, base_drawn = value, drawn
-            lines.append(_line(method.name, method.kind, metric, value, drawn, base, base_drawn))
-    return lines
-
-
-def _line(
-    method: str,
-    kind: str,
-    metric: str,
-    value: float,
-    drawn: NDArray[np.float64],
-    base: float,
-    base_drawn: NDArray[np.float64],
-) -> dict[str, Any]:
-    low, high = percentile_interval(drawn, CONFIDENCE)
-    difference_low, difference_high = percentile_interval(drawn - base_drawn, CONFIDENCE)
-    return {
-        "method": method,
-        "kind": kind,
-        "metric": metric,
-        "value": value,
-        "low": low,
-        "high": high,
-        "difference": value - base,
-        "difference_low": difference_low,
-        "difference_high": difference_high,
-    }

@@ -79,6 +79,8 @@ def tied_groups(values: NDArray[np.float64], counts: NDArray[np.float64]) -> Tie
 def _by_group(values: NDArray[np.float64], group: NDArray[np.intp]) -> NDArray[np.float64]:
     order = np.argsort(group, kind="stable")
     starts = np.searchsorted(group[order], np.arange(group.max() + 1))
+    if starts.size == order.size:  # no ties: nothing to add up
+        return values[:, order]
     return np.asarray(np.add.reduceat(values[:, order], starts, axis=1))
 
 
