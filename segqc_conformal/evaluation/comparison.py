@@ -11,6 +11,7 @@ import pandas as pd
 from segqc_conformal.evaluation.compared_methods import methods_of
 from segqc_conformal.evaluation.comparison_halves import (
     compared_rows,
+    of_structure,
     scored_halves,
     structures_with_enough,
 )
@@ -116,10 +117,7 @@ def compare_predictors(
     scored = scored_halves(fit, test, feature_columns(rows), seed)
     kept, left_out = structures_with_enough(*scored)
     methods = {
-        name: methods_of(
-            *(part[part["structure"] == name] for part in scored), predictors, dice_threshold
-        )
-        for name in kept
+        name: methods_of(*of_structure(scored, name), predictors, dice_threshold) for name in kept
     }
     best = {
         name: min((m for m in of if m.kind != "combination"), key=lambda m: m.fit_aurc)

@@ -13,7 +13,7 @@ from segqc_conformal.features.table import one_identity
 from segqc_conformal.quality.predictor import fit_quality
 from segqc_conformal.scoring import empty_prediction
 
-__all__ = ["compared_rows", "scored_halves", "structures_with_enough"]
+__all__ = ["compared_rows", "of_structure", "scored_halves", "structures_with_enough"]
 
 FEWEST_PATIENTS = 20
 FEWEST_OF_A_STRUCTURE = 5  # in each half
@@ -66,6 +66,14 @@ def scored_halves(
     quality, out_of_fold = fit_quality(known, seed=seed)
     predicted, scale = quality.predict(new)
     return fit.join(out_of_fold), test.assign(predicted_dice=predicted, scale=scale)
+
+
+def of_structure(
+    halves: tuple[pd.DataFrame, pd.DataFrame], name: str
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the rows of one structure of both halves."""
+    fit, test = halves
+    return fit[fit["structure"] == name], test[test["structure"] == name]
 
 
 def structures_with_enough(fit: pd.DataFrame, test: pd.DataFrame) -> tuple[list[str], list[str]]:

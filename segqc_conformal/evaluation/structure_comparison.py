@@ -14,6 +14,7 @@ from segqc_conformal.calibrators.usefulness import Usefulness, usefulness
 from segqc_conformal.evaluation.bootstrap import patient_counts, percentile_interval, replicated
 from segqc_conformal.evaluation.case_metrics import CASE_METRICS
 from segqc_conformal.evaluation.compared_methods import Method
+from segqc_conformal.evaluation.comparison_halves import of_structure
 from segqc_conformal.evaluation.promise_worth import promise_numbers, promised_cases
 from segqc_conformal.patients import split_patients
 
@@ -87,10 +88,7 @@ def compared_structure(
     -----
     Guarantee: see `compare_predictors`.
     """
-    parts = {
-        method: (fit[fit["structure"] == name], test[test["structure"] == name])
-        for method, (fit, test) in fitted.items()
-    }
+    parts = {method: of_structure(halves, name) for method, halves in fitted.items()}
     evaluated = parts["combination"][1]
     dice, patients = evaluated["dice"].to_numpy(), evaluated["patient_id"]
     counts = patient_counts(patients, REPLICATES, seed)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-
-import pandas as pd
+from typing import Any
 
 from segqc_conformal.canonical_json import canonical_json
 from segqc_conformal.errors import FileFormatError
@@ -94,8 +93,8 @@ def _as_json(comparison: Comparison, levels: Mapping[str, Mapping[str, float]]) 
     return canonical_json({"settings": settings, "numbers": numbers, "voxels": voxels})
 
 
-def _known(row: Mapping[str, object]) -> dict[str, object]:
-    return {str(name): None if pd.isna(value) else value for name, value in row.items()}
+def _known(row: Mapping[Any, Any]) -> dict[str, Any]:
+    return {str(name): None if value != value else value for name, value in row.items()}
 
 
 def _write_page(

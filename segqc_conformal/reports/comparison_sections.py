@@ -24,6 +24,7 @@ from segqc_conformal.reports.page import (
 
 __all__ = ["estimate_in_words", "short_answer", "structure_section"]
 
+SHOWN_METRICS = ("aurc_trapezoid", "auroc", "spearman", "mae")
 SHOWN_FIRST = 8  # methods; the others are folded away
 
 
@@ -109,7 +110,15 @@ def structure_section(part: StructureComparison, dice_threshold: float) -> Secti
 def _ranking(
     part: StructureComparison,
 ) -> tuple[tuple[str, ...], list[tuple[str, ...]], list[tuple[str, ...]]]:
-    head = ("method", "AURC", "difference to the best single", "AUROC", "Spearman", "MAE")
+    head = (
+        "method",
+        "AURC (rectangle)",
+        "difference to the best single",
+        "AURC (trapezoid)",
+        "AUROC",
+        "Spearman",
+        "MAE",
+    )
     numbers = part.numbers
     order = numbers[numbers["metric"] == "aurc"].sort_values("value", kind="stable")["method"]
     values = numbers.pivot(index="method", columns="metric", values="value")
@@ -118,7 +127,7 @@ def _ranking(
             f"{name} (best single)" if name == part.best_single else name,
             estimate_in_words(part.row(name, "aurc")),
             "–" if name == part.best_single else _difference(part.row(name, "aurc")),
-            *(number(values.loc[name, metric], 3) for metric in ("auroc", "spearman", "mae")),
+            *(number(values.loc[name, metric], 3) for metric in SHOWN_METRICS),
         )
         for name in order
     ]
@@ -134,12 +143,12 @@ def _words_of_metrics() -> dict[str, str]:
 
 def _numbers(part: StructureComparison, words: dict[str, str], names: Iterable[str]) -> str:
     first, second = names
-    numbers = part.numbers.set_index(["method", "metric"])
+    known = set(part.numbers[["method", "metric"]].itertuples(index=False, name=None))
     rows = []
     for metric, meaning in words.items():
-        ours = numbers.loc[(first, metric)]
-        if (second, metric) in numbers.index:
-            theirs, gap = estimate_in_words(numbers.loc[(second, metric)]), _difference(ours, 3)
+        ours = part.row(first, metric)
+        if (second, metric) in known:
+            theirs, gap = estimate_in_words(part.row(second, metric)), _difference(ours, 3)
         else:
             theirs, gap = "–", "–"
         rows.append((meaning, estimate_in_words(ours), theirs, gap))
@@ -158,7 +167,8 @@ def _promises(part: StructureComparison, names: tuple[str, str]) -> str:
         "evaluation patients calibrated and the others were judged, and the other way round; both "
         "methods were fitted to Dice on the fit half. A gate calibrates on about twice as many "
         "patients: its intervals are narrower and it accepts more. The brackets take the two "
-        "calibrations as they came out."
+        "calibrations as they came out: a large difference in the share accepted can be the luck "
+        "of one of them."
     )
     return (
         "<h3>What promises are worth</h3>"

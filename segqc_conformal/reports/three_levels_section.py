@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from segqc_conformal.evaluation.comparison import Comparison
@@ -56,13 +57,14 @@ def _pixel(voxels: Mapping[str, Mapping[str, float]]) -> str:
         )
     best_first = sorted(voxels.items(), key=lambda item: -_known(item[1]["ucm"]))
     rows = [
-        (name, *(number(found[metric], 3) for metric in VOXEL_WORDS)) for name, found in best_first
+        (name.replace("_", " "), *(number(found[metric], 3) for metric in VOXEL_WORDS))
+        for name, found in best_first
     ]
     return title + table(("map", *VOXEL_WORDS.values()), rows)
 
 
 def _known(value: float) -> float:
-    return value if value == value else -1.0
+    return -1.0 if math.isnan(value) else value
 
 
 def _sample_and_model(comparison: Comparison) -> str:
