@@ -26,7 +26,7 @@ def voxel_metrics(errors: VoxelErrors) -> dict[str, float]:
     -------
     dict of str to float
         ``voxels`` and ``error_share``; ``error_auroc`` and ``error_aupr`` of finding wrong voxels
-        by their uncertainty; ``ue_overlap``, the largest Dice of {uncertainty > t} with the wrong
+        by their uncertainty; ``ue_overlap``, the largest Dice of {uncertainty >= t} with the wrong
         voxels, over t; ``ucm``, a reconstruction; ``ece`` of the confidence and ``ece_label``, a
         reconstruction, where mask or reference mask has a structure. NaN where not defined.
 

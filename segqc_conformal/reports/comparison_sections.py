@@ -77,7 +77,8 @@ def _difference(row: pd.Series, digits: int = 4) -> str:
 
 
 def _with_interval(value: float, low: float, high: float, digits: int, sign: str = "") -> str:
-    texts = [number(part, digits) for part in (value, low, high)]
+    # adding 0 turns the minus zero of a small negative number into zero
+    texts = [number(round(part, digits) + 0.0, digits) for part in (value, low, high)]
     if sign:
         texts = [sign + text if text[0].isdigit() and text.strip("0.") else text for text in texts]
     return texts[0] if texts[1] == "–" else f"{texts[0]} [{texts[1]}, {texts[2]}]"

@@ -70,8 +70,7 @@ def _known(value: float) -> float:
 def _sample_and_model(comparison: Comparison) -> str:
     sample, model = [], []
     for part in comparison.structures:
-        numbers = part.numbers[part.numbers["metric"].isin(["esce", "hdice"])]
-        for name in numbers["method"].unique():
+        for name in (method.name for method in part.methods if method.predicted is not None):
             line = (part.structure, name)
             ranking = number(part.row(name, "naurc")["value"], 3)
             sample.append((*line, estimate_in_words(part.row(name, "esce")), ranking))

@@ -35,7 +35,7 @@ def test_chunks_change_nothing(monkeypatch):
 
 def visits(rng):
     """Errors of cases of which those of one patient are much alike; the mean |error| is known."""
-    common = rng.exponential(0.1, PATIENTS)
+    common = rng.uniform(0.0, 0.2, PATIENTS)
     return np.repeat(common, VISITS) * rng.uniform(0.8, 1.2, PATIENTS * VISITS)
 
 
@@ -43,15 +43,14 @@ def covered(patients, seed):
     rng, inside = np.random.default_rng(seed), 0
     for repeat in range(REPEATS):
         error = visits(rng)
-        counts = patient_counts(patients, 200, seed=repeat)
+        counts = patient_counts(patients, 300, seed=repeat)
         found = bootstrap_interval(mae, error, np.zeros(error.size), counts)
         inside += found.low <= 0.1 <= found.high
     return inside / REPEATS
 
 
 def test_interval_by_patient_holds_the_truth_about_as_often_as_said():
-    # Mean of 60 skewed values: the percentile interval is known to fall a little short of 0.95.
-    assert 0.90 <= covered(np.repeat(np.arange(PATIENTS), VISITS), seed=1) <= 0.98
+    assert 0.92 <= covered(np.repeat(np.arange(PATIENTS), VISITS), seed=1) <= 0.98
 
 
 def test_twin_interval_by_case_is_far_too_short():
