@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,7 @@ def risks(part: StructureComparison) -> Any:
             x=curve.coverage.tolist(),
             y=curve.mean_loss.tolist(),
             mode="lines",
-            name=name,
+            name=escape(name),
             line={"color": colour, "width": 2 if dash == "solid" else 1.5, "dash": dash},
             hovertemplate="accepting %{x:.0%}: mean of 1 − Dice %{y:.3f}<extra></extra>",
         )
@@ -89,7 +90,7 @@ def reliability(part: StructureComparison, dice_threshold: float) -> Any:
             y=[float(good[cases].mean()) for cases in parts],
             text=[f"{good[cases].sum()} of {cases.size}" for cases in parts],
             mode="lines+markers",
-            name=name,
+            name=escape(name),
             marker={"color": colour, "size": 7},
             line={"color": colour, "width": 1},
             hovertemplate="predicted %{x:.0%}, good: %{text}<extra></extra>",
