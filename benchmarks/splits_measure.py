@@ -12,7 +12,7 @@ from scipy.stats import binom, spearmanr
 from splits_accept import mapie_rule, own_rule
 from splits_methods import BASELINES, OURS, THRESHOLD, Scored, own_interval, segqc_default
 
-from segqc_conformal.quality.risk_coverage import aurc
+from segqc_conformal.evaluation.area_under_risk import aurc
 
 SIZES = {"fit": 60, "calibration": 80, "test": 80}
 TOLERATED = (0.05, 0.10, 0.20)

@@ -12,6 +12,7 @@ import pandas as pd
 from segqc_conformal.calibrators.checks import check_open_unit
 from segqc_conformal.calibrators.worst_shift import tolerable_shift, usual_limit
 from segqc_conformal.canonical_json import canonical_json
+from segqc_conformal.evaluation.risk_coverage import risk_coverage
 from segqc_conformal.likely_acceptance import likely_acceptance
 from segqc_conformal.likely_width import likely_width
 from segqc_conformal.promise_parts import (
@@ -20,7 +21,6 @@ from segqc_conformal.promise_parts import (
     promise_parts,
     with_threshold,
 )
-from segqc_conformal.quality.risk_coverage import risk_coverage
 
 if TYPE_CHECKING:
     from segqc_conformal.quality_gate import QualityGate

@@ -41,7 +41,8 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 
 @pytest.mark.parametrize(
-    "package", ["calibrators", "monitors", "case_log", "features", "reports", "quality"]
+    "package",
+    ["calibrators", "monitors", "case_log", "evaluation", "features", "reports", "quality"],
 )
 def test_names_of_a_package_resolve(package: str) -> None:
     module = import_module(f"segqc_conformal.{package}")

@@ -1,144 +1,58 @@
-"""How well single features and the default combination rank and predict Dice."""
+"""A comparison of quality predictors as a page, a table or JSON."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
-from scipy.stats import rankdata
+from segqc_conformal.canonical_json import canonical_json
+from segqc_conformal.errors import FileFormatError
+from segqc_conformal.evaluation.comparison import Comparison
+from segqc_conformal.evaluation.voxel_errors import VoxelErrors
+from segqc_conformal.evaluation.voxel_metrics import voxel_metrics
+from segqc_conformal.features.table import write_table
+from segqc_conformal.replaced_file import replaced_at_once
+from segqc_conformal.reports.comparison_sections import short_answer, structure_section
+from segqc_conformal.reports.page import Section, paragraph, write_page
+from segqc_conformal.reports.three_levels_section import three_levels
 
-from segqc_conformal.calibration_rows import labelled_rows, one_case_each
-from segqc_conformal.errors import FileFormatError, InputError
-from segqc_conformal.features.table import feature_columns, one_identity, write_table
-from segqc_conformal.patients import split_patients
-from segqc_conformal.quality.predictor import fit_quality
-from segqc_conformal.quality.risk_coverage import aurc
-from segqc_conformal.reports.page import Section, number, paragraph, table, write_page
-from segqc_conformal.scoring import empty_prediction
+__all__ = ["write_comparison"]
 
-__all__ = ["compare_predictors", "write_comparison"]
-
-# these estimate Dice by themselves: no direction to choose, and an error to measure
-DICE_LIKE = ("feature_pairwise_dice", "feature_soft_dice_confidence")
-FEWEST_PATIENTS = 20
-COLUMNS = ("structure", "method", "patients", "spearman", "pearson", "mae", "aurc", "aurc_bad")
-
-
-def compare_predictors(
-    features: pd.DataFrame, dice_threshold: float = 0.8, seed: int = 0
-) -> pd.DataFrame:
-    """Compare each feature alone with the default combination, on patients that fitted nothing.
-
-    Parameters
-    ----------
-    features : DataFrame
-        Feature table with ``dice``; unlabelled and faulty cases are left out.
-    dice_threshold : float
-        A case is bad if its Dice is <= this.
-    seed : int
-        Of the patient split (half and half), of ties between visits and of the forest.
-
-    Returns
-    -------
-    DataFrame
-        By structure and method: ``patients`` evaluated, ``spearman`` and ``pearson`` with Dice,
-        ``mae`` (NaN where the method does not predict Dice), ``aurc`` of the loss 1 - Dice and
-        ``aurc_bad`` of the loss 1 where Dice <= threshold, both by the rectangle convention; the
-        lowest ``aurc`` first.
-
-    Raises
-    ------
-    InputError
-        With fewer than 20 labelled patients.
-
-    Notes
-    -----
-    A feature's direction is the one that ranks better on the fit half; pairwise Dice and Soft Dice
-    Confidence are taken as they are. ``combination`` is the default quality predictor, weighted by
-    patient-grouped cross-validation within the fit half; ``combination, accept score`` ranks by
-    (predicted - threshold) / scale. One case per patient; empty predictions, which every method
-    refers, are left out. Guarantee: none; differences between methods have no interval here.
-    """
-    rows, _ = labelled_rows(features)
-    one_identity(rows)
-    rows = one_case_each(rows, seed)
-    rows = rows[~empty_prediction(rows)]
-    if rows["patient_id"].nunique() < FEWEST_PATIENTS:
-        raise InputError(
-            f"at least {FEWEST_PATIENTS} labelled patients",
-            rows["patient_id"].nunique(),
-            "add reference masks",
-        )
-    fitting, _ = split_patients(rows["patient_id"], seed)
-    in_fit = rows["patient_id"].isin(fitting)
-    fit, test = rows[in_fit], rows[~in_fit]
-    quality, _ = fit_quality(fit, seed=seed)
-    predicted, scale = quality.predict(test)
-    combined = test.assign(predicted=predicted, margin=(predicted - dice_threshold) / scale)
-    lines = [
-        {"structure": name, **line}
-        for name, part in combined.groupby("structure")
-        for line in _methods(fit[fit["structure"] == name], part, dice_threshold)
-    ]
-    return pd.DataFrame(lines, columns=list(COLUMNS)).sort_values(
-        ["structure", "aurc"], ignore_index=True
-    )
+READING = (
+    "AURC: the mean risk over all shares accepted. By the rectangle convention a constant risk r "
+    "gives r; by the trapezoid convention of the public failure-detection benchmarks it gives "
+    "r (n − 1) / n. Compare figures of one convention only. Cases with equal scores share their "
+    "mean risk. The risk is 1 − Dice, or 1 for a mask at or below the Dice threshold where it says "
+    "“bad masks”.",
+    "e-AURC is AURC less that of the perfect order; nAURC is 0 for a random and 1 for the perfect "
+    "order. AUROC, AUPR and FPR are about telling good masks from bad ones. MAE: the mean absolute "
+    "error of predicted Dice.",
+    "Brier, NLL, ECE and ACE are about P(Dice > threshold): Venn-Abers probabilities, calibrated "
+    "on the fit half. ECE, ACE and ESCE are biased upwards with few patients, so their intervals "
+    "lie high; compare methods, and no figure with 0.",
+    "Every interval holds on its own, about 95 of 100 times. With many methods some will look "
+    "better by chance. Empty predictions, which every method refers, are left out.",
+)
 
 
-def _methods(fit: pd.DataFrame, test: pd.DataFrame, dice_threshold: float) -> list[dict[str, Any]]:
-    dice = test["dice"].to_numpy()
-    lines = [
-        _line("combination", test["predicted"], dice, dice_threshold, predicts=True),
-        _line("combination, accept score", test["margin"], dice, dice_threshold, predicts=False),
-    ]
-    for name in feature_columns(test):
-        predicts = name in DICE_LIKE
-        falls = not predicts and _correlation(rankdata(fit[name]), rankdata(fit["dice"])) < 0
-        values = -test[name] if falls else test[name]
-        label = name.removeprefix("feature_") + (" (low is good)" if falls else "")
-        lines.append(_line(label, values, dice, dice_threshold, predicts=predicts))
-    return lines
-
-
-def _line(
-    method: str,
-    values: pd.Series,
-    dice: NDArray[np.float64],
-    dice_threshold: float,
-    *,
-    predicts: bool,
-) -> dict[str, Any]:
-    score = values.to_numpy(dtype=np.float64)
-    return {
-        "method": method,
-        "patients": dice.size,
-        "spearman": _correlation(rankdata(score), rankdata(dice)),
-        "pearson": _correlation(score, dice),
-        "mae": float(np.abs(score - dice).mean()) if predicts else np.nan,
-        "aurc": aurc(score, 1.0 - dice),
-        "aurc_bad": aurc(score, (dice <= dice_threshold).astype(np.float64)),
-    }
-
-
-def _correlation(a: Any, b: Any) -> float:
-    if len(a) < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
-        return float("nan")
-    return float(np.corrcoef(a, b)[0, 1])
-
-
-def write_comparison(path: str | Path, frame: pd.DataFrame, now: datetime | None = None) -> Path:
-    """Write a comparison as a page (``.html``) or a table (``.csv``, ``.parquet``).
+def write_comparison(
+    path: str | Path,
+    comparison: Comparison,
+    voxels: Mapping[str, VoxelErrors] | None = None,
+    now: datetime | None = None,
+) -> Path:
+    """Write a comparison as a page (``.html``), a table (``.csv``, ``.parquet``) or ``.json``.
 
     Parameters
     ----------
     path : str or Path
         The file, replaced at once.
-    frame : DataFrame
+    comparison : Comparison
         What `compare_predictors` returned.
+    voxels : mapping of str to VoxelErrors, optional
+        Counted voxels by uncertainty map; a table has no place for them, page and JSON do.
     now : datetime, optional
         Printed at the foot of the page; None: the time of the call.
 
@@ -156,38 +70,45 @@ def write_comparison(path: str | Path, frame: pd.DataFrame, now: datetime | None
     Guarantee: none.
     """
     path = Path(path)
+    levels = {name: voxel_metrics(errors) for name, errors in (voxels or {}).items()}
     if path.suffix in (".csv", ".parquet"):
-        write_table(frame, path)
-        return path
-    if path.suffix != ".html":
-        raise FileFormatError("a .html, .csv or .parquet file", path.name, "choose one of these")
-    explain = paragraph(
-        "Measured on patients that fitted nothing, one case each, empty predictions left out. "
-        "AURC: the mean risk over all shares accepted (rectangle convention), lower is better; "
-        "“AURC, bad” counts masks at or below the Dice threshold. Small differences mean nothing "
-        "at this number of patients.",
-        "note",
-    )
-    sections = [
-        Section(str(name), _compared(part)) for name, part in frame.groupby("structure", sort=True)
-    ]
-    sections.append(Section("How to read this", explain))
-    title, subtitle = "Comparison of quality predictors", "Which signal ranks masks best"
-    return write_page(path, title, subtitle, sections, now)
-
-
-def _compared(part: pd.DataFrame) -> str:
-    head = ("method", "patients", "Spearman", "Pearson", "mean absolute error", "AURC", "AURC, bad")
-    rows = [
-        (
-            row["method"],
-            row["patients"],
-            number(row["spearman"]),
-            number(row["pearson"]),
-            number(row["mae"], 3),
-            number(row["aurc"], 3),
-            number(row["aurc_bad"], 3),
+        write_table(comparison.numbers, path)
+    elif path.suffix == ".json":
+        with replaced_at_once(path) as temporary:
+            temporary.write_text(_as_json(comparison, levels), encoding="utf-8")
+    elif path.suffix == ".html":
+        _write_page(path, comparison, levels, now)
+    else:
+        raise FileFormatError(
+            "a .html, .csv, .parquet or .json file", path.name, "choose one of these"
         )
-        for row in part.to_dict("records")
+    return path
+
+
+def _as_json(comparison: Comparison, levels: Mapping[str, Mapping[str, float]]) -> str:
+    best = {part.structure: part.best_single for part in comparison.structures}
+    numbers = [_known(row) for row in comparison.numbers.to_dict("records")]
+    voxels = {name: _known(found) for name, found in levels.items()}
+    settings = {**comparison.settings, "best_single": best}
+    return canonical_json({"settings": settings, "numbers": numbers, "voxels": voxels})
+
+
+def _known(row: Mapping[Any, Any]) -> dict[str, Any]:
+    return {str(name): None if value != value else value for name, value in row.items()}
+
+
+def _write_page(
+    path: Path,
+    comparison: Comparison,
+    levels: Mapping[str, Mapping[str, float]],
+    now: datetime | None,
+) -> None:
+    threshold = comparison.settings["dice_threshold"]
+    sections = [
+        short_answer(comparison),
+        *(structure_section(part, threshold) for part in comparison.structures),
+        three_levels(comparison, levels),
+        Section("How to read this", "".join(paragraph(text) for text in READING)),
     ]
-    return table(head, rows)
+    subtitle = f"Which signal ranks masks best; a mask is bad at Dice ≤ {threshold:g}"
+    write_page(path, "Comparison of quality predictors", subtitle, sections, now)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from segqc_conformal.quality.risk_coverage import risk_coverage
+from segqc_conformal.evaluation.risk_coverage import risk_coverage
 from segqc_conformal.reports.reasons import reason_in_words
 
 __all__ = ["predicted_against_true", "risk_against_coverage", "styled"]

@@ -11,6 +11,7 @@ import pytest
 from segqc_conformal import quality_gate
 from segqc_conformal.case_log import CaseLog
 from segqc_conformal.cli.app import main
+from segqc_conformal.evaluation.voxel_errors import VoxelErrors, write_voxel_errors
 from segqc_conformal.features.table import read_table, write_table
 from segqc_conformal.gate import CalibratedGate
 from segqc_conformal.patients import split_patients
@@ -621,10 +622,15 @@ def test_review_lists_every_referred_case(
 def test_compare_ranks_predictors_on_patients_that_fitted_nothing(
     segqc: Segqc, cohort: Cohort
 ) -> None:
-    write_table(cohort(60), "features.csv")
-    assert segqc("compare", "features.csv", "--out", "compare.csv") == 0
-    assert "agreement" in segqc.out
-    assert len(read_table("compare.csv")) >= 3
+    table = cohort(60)
+    write_table(table.assign(network=table["feature_agreement"]), "features.csv")
+    write_voxel_errors("voxels.json", {"my map": VoxelErrors(1.0)})
+    words = ("--predictor", "network", "--voxels", "voxels.json", "--out", "compare.json")
+    assert segqc("compare", "features.csv", *words) == 0
+    assert "network" in segqc.out
+    found = json.loads(Path("compare.json").read_text())
+    assert {row["method"] for row in found["numbers"]} >= {"agreement", "network", "combination"}
+    assert list(found["voxels"]) == ["my map"]
 
 
 def test_the_hashed_split_of_calibrate_is_that_of_the_library(segqc: Segqc, cohort: Cohort) -> None:

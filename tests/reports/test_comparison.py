@@ -1,81 +1,88 @@
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+
 import numpy as np
-import pandas as pd
 import pytest
-from scipy.stats import pearsonr, spearmanr
 
-from segqc_conformal.errors import InputError
+from segqc_conformal.calibrators.usefulness import usefulness
+from segqc_conformal.errors import FileFormatError
+from segqc_conformal.evaluation.comparison import compare_predictors
+from segqc_conformal.evaluation.voxel_errors import VoxelErrors
 from segqc_conformal.features.table import read_table
-from segqc_conformal.patients import split_patients
-from segqc_conformal.quality.risk_coverage import aurc
-from segqc_conformal.reports.comparison import compare_predictors, write_comparison
+from segqc_conformal.reports.comparison import write_comparison
+
+NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def table():
-    rng = np.random.default_rng(3)
-    dice = rng.beta(8, 1.5, 80)
-    return pd.DataFrame(
-        {
-            "case_id": [f"c{i}" for i in range(80)],
-            "patient_id": [f"p{i}" for i in range(80)],
-            "structure": "lesion",
-            "model_id": "m",
-            "sampler_id": "s",
-            "schema_version": "1",
-            "judged": "fused",
-            "dice": np.where(np.arange(80) % 20 == 3, 0.0, dice),
-            "feature_pairwise_dice": np.clip(dice + rng.normal(0, 0.05, 80), 0, 1),
-            "feature_entropy": 1 - dice + rng.normal(0, 0.1, 80),
-            "feature_volume_ml": np.where(np.arange(80) % 20 == 3, 0.0, 1 + rng.random(80)),
-            "feature_constant": 1.0,
-        }
-    )
+def comparison(new_table):
+    rng = np.random.default_rng(0)
+    table = new_table.assign(feature_entropy=1 - new_table["dice"] + rng.normal(0, 0.1, 200))
+    return compare_predictors(table)
 
 
 @pytest.fixture(scope="module")
-def compared(table):
-    return compare_predictors(table).set_index("method")
+def voxels():
+    rng = np.random.default_rng(1)
+    errors, uncertainty = VoxelErrors(1.0), rng.random(5000)
+    wrong = rng.random(5000) < uncertainty
+    errors.update(uncertainty, 1 - uncertainty / 2, np.where(wrong, 0, 1), np.ones(5000, int))
+    return {"predictive_entropy": errors}
 
 
-def test_single_feature_is_measured_on_the_other_half_as_by_scipy(table, compared):
-    # the split is drawn among patients with a prediction
-    seen = table[table["feature_volume_ml"] > 0]
-    fitting, _ = split_patients(seen["patient_id"], 0)
-    test = seen[~seen["patient_id"].isin(fitting)]
-    value, dice = test["feature_pairwise_dice"], test["dice"]
-    line = compared.loc["pairwise_dice"]
-    assert line["patients"] == len(test) == 38
-    assert line["spearman"] == pytest.approx(spearmanr(value, dice).statistic)
-    assert line["pearson"] == pytest.approx(pearsonr(value, dice).statistic)
-    assert line["mae"] == pytest.approx((value - dice).abs().mean())
-    assert line["aurc"] == pytest.approx(aurc(value, 1 - dice))
-    assert line["aurc_bad"] == pytest.approx(aurc(value, (dice <= 0.8).astype(float)))
+@pytest.fixture(scope="module")
+def page(comparison, voxels, tmp_path_factory):
+    path = tmp_path_factory.mktemp("comparison") / "c.html"
+    return write_comparison(path, comparison, voxels, NOW)
 
 
-def test_feature_that_falls_with_quality_is_turned(compared):
-    line = compared.loc["entropy (low is good)"]
-    assert line["spearman"] > 0.5
-    assert np.isnan(line["mae"])
+def test_page_says_the_short_answer_first_and_names_conventions(page, comparison):
+    text = page.read_text("utf-8")
+    first = text.index("Short answer</h2>")
+    assert first < text.index("anterior</h2>") < text.index("Three levels</h2>")
+    for part in comparison.structures:
+        line = part.row("combination", "aurc")
+        said = f"{part.structure}: the combination (AURC {line['value']:.3f}"
+        assert first < text.index(said) < text.index("anterior</h2>")
+    for word in ("rectangle convention", "trapezoid convention", "UCM (reconstruction)"):
+        assert word in text
 
 
-def test_constant_feature_has_no_correlation_and_the_mean_risk(compared, table):
-    assert np.isnan(compared.loc["constant", "spearman"])
-    assert compared.loc["constant", "aurc"] > compared.loc["combination", "aurc"]
+def test_page_is_drawn_in_chromium_and_fits_a_telephone(page, chromium, scroll_width):
+    dom = chromium(page, 1100)
+    assert dom.count('class="main-svg"') >= 4
+    assert "perfect order" in dom
+    assert scroll_width(page, 420) <= 420
 
 
-def test_combination_predicts_dice(compared):
-    assert compared.loc["combination", "mae"] < 0.1
+def test_without_voxels_the_page_says_what_is_missing(comparison, page, tmp_path):
+    text = write_comparison(tmp_path / "c.html", comparison, now=NOW).read_text("utf-8")
+    assert "Missing: no voxels were counted" in text
+    assert "Missing: no voxels" not in page.read_text("utf-8")
 
 
-def test_comparison_can_be_read_as_table_and_page(table, compared, tmp_path):
-    frame = compare_predictors(table)
-    write_comparison(tmp_path / "c.csv", frame)
-    assert read_table(tmp_path / "c.csv")["method"].tolist() == frame["method"].tolist()
-    page = write_comparison(tmp_path / "c.html", frame).read_text("utf-8")
-    assert "rectangle convention" in page
-    assert "combination, accept score" in page
+def test_useless_features_are_called_so(comparison, tmp_path):
+    useless = usefulness([0.1, 0.9, 0.5, 0.4], [0.9, 0.1, 0.5, 0.6])
+    parts = tuple(replace(part, usefulness=useless) for part in comparison.structures)
+    path = write_comparison(tmp_path / "c.html", replace(comparison, structures=parts), now=NOW)
+    assert "anterior: the combination does not rank masks better than" in path.read_text("utf-8")
 
 
-def test_too_few_patients_are_refused(table):
-    with pytest.raises(InputError, match="at least 20"):
-        compare_predictors(table.head(10))
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_table_form_reads_back(comparison, tmp_path, suffix):
+    path = write_comparison(tmp_path / f"c.{suffix}", comparison)
+    table = read_table(path)
+    assert table["value"].to_numpy() == pytest.approx(comparison.numbers["value"], nan_ok=True)
+
+
+def test_json_form_holds_numbers_voxels_and_settings(comparison, voxels, tmp_path):
+    found = json.loads(write_comparison(tmp_path / "c.json", comparison, voxels).read_text())
+    assert len(found["numbers"]) == len(comparison.numbers)
+    assert found["voxels"]["predictive_entropy"]["voxels"] == 5000
+    assert found["settings"]["best_single"].keys() == {"anterior", "posterior"}
+
+
+def test_another_suffix_is_refused(comparison, tmp_path):
+    with pytest.raises(FileFormatError, match=r"\.json"):
+        write_comparison(tmp_path / "c.pdf", comparison)

@@ -9,9 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from segqc_conformal.errors import InputError
 
-__all__ = ["CONVENTIONS", "RiskCoverage", "aurc", "risk_coverage"]
-
-CONVENTIONS = ("rectangle", "trapezoid")
+__all__ = ["RiskCoverage", "risk_coverage"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,51 +81,6 @@ def risk_coverage(score: ArrayLike, dice: ArrayLike, dice_threshold: float = 0.8
         mean_loss=np.cumsum(_tie_means(scores, 1.0 - values)) / accepted,
         score=scores,
     )
-
-
-def aurc(score: ArrayLike, loss: ArrayLike, convention: str = "rectangle") -> float:
-    """Return the area under the risk-coverage curve: lower is better.
-
-    Parameters
-    ----------
-    score : array_like of float, shape (cases,)
-        Higher is accepted earlier; -inf is allowed, NaN is not.
-    loss : array_like of float, shape (cases,)
-        Loss of each case in [0, 1]: 1 - Dice, or 1 where Dice <= threshold.
-    convention : {"rectangle", "trapezoid"}
-        "rectangle": the mean of the risk over 1..n accepted cases; a constant loss r gives r.
-        "trapezoid": trapezoids over coverage [1/n, 1] without normalisation, as the public
-        failure-detection benchmarks do; a constant loss r gives r (n - 1) / n.
-
-    Returns
-    -------
-    float
-
-    Raises
-    ------
-    InputError
-        As `risk_coverage`, and for another convention.
-
-    Notes
-    -----
-    Ties as in `risk_coverage`. Guarantee: none.
-
-    Examples
-    --------
-    >>> aurc([1, 2, 3, 4], [0.4, 0.0, 0.0, 0.0])
-    0.025
-    >>> round(aurc(np.ones(20), np.full(20, 0.3), convention="trapezoid"), 3)
-    0.285
-    """
-    if convention not in CONVENTIONS:
-        raise InputError(f"convention one of {CONVENTIONS}", repr(convention), "choose one")
-    scores, losses = _checked(score, loss)
-    order = np.argsort(-scores, kind="stable")
-    accepted = np.arange(1, scores.size + 1)
-    risk = np.cumsum(_tie_means(scores[order], losses[order])) / accepted
-    if convention == "rectangle":
-        return float(risk.mean())
-    return float(np.trapezoid(risk, accepted / scores.size))
 
 
 def _checked(

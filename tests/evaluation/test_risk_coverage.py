@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from segqc_conformal.errors import InputError
-from segqc_conformal.quality.risk_coverage import aurc, risk_coverage
+from segqc_conformal.evaluation.area_under_risk import aurc
+from segqc_conformal.evaluation.risk_coverage import risk_coverage
 
 
 def mean_over_orders(score, loss):
@@ -34,8 +35,8 @@ def test_order_of_the_rows_does_not_matter():
     score, loss = rng.integers(0, 4, 50).astype(float), rng.random(50)
     mixed = rng.permutation(50)
     for convention in ("rectangle", "trapezoid"):
-        assert aurc(score, loss, convention) == pytest.approx(
-            aurc(score[mixed], loss[mixed], convention), abs=1e-14
+        assert aurc(score, loss, convention=convention) == pytest.approx(
+            aurc(score[mixed], loss[mixed], convention=convention), abs=1e-14
         )
 
 
@@ -44,7 +45,7 @@ def test_trapezoid_is_the_benchmarks_sum_without_normalisation():
     score, loss = rng.random(30), rng.random(30)
     risk = mean = np.cumsum(loss[np.argsort(-score)]) / np.arange(1, 31)
     expected = sum((risk[k] + mean[k + 1]) / 2 / 30 for k in range(29))
-    assert aurc(score, loss, "trapezoid") == pytest.approx(expected)
+    assert aurc(score, loss, convention="trapezoid") == pytest.approx(expected)
 
 
 def test_dice_at_the_threshold_is_bad():
@@ -64,8 +65,3 @@ def test_minus_infinity_is_accepted_last():
 def test_unusable_values_are_refused(score, dice):
     with pytest.raises(InputError):
         risk_coverage(score, dice)
-
-
-def test_unknown_convention_is_refused():
-    with pytest.raises(InputError, match="rectangle"):
-        aurc([1.0], [0.5], "simpson")
