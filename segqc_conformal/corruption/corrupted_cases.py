@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -81,18 +81,20 @@ class Recipes:
         assert case.reference is not None
         axes = len(case.spatial_shape)
         return {
-            name: dice(
-                in_structure(mask, label, axes),
-                in_structure(case.reference, label, axes),
-                case.element_weights,
-            )
+            name: dice(in_structure(mask, label, axes), in_structure(case.reference, label, axes))
             for name, label in self.structures.items()
         }
 
-    def wanted_dice(self, case: Case, mask: NDArray[np.int64]) -> float:
-        """Return the Dice that is requested: of one structure, or of the worst."""
-        found = self.dice(case, mask)
-        return min(found.values()) if self.of == WHOLE_CASE else found[self.of]
+    def dice_along(self, reference: ReferenceMasks, path: MaskPath) -> Callable[[float], float]:
+        """Return the Dice that is requested, of one structure or the worst, by strength."""
+        assert reference.case is not None
+        case = reference.case
+
+        def dice_at(strength: float) -> float:
+            found = self.dice(case, self.mask(reference, path, strength))
+            return min(found.values()) if self.of == WHOLE_CASE else found[self.of]
+
+        return dice_at
 
 
 @dataclass(frozen=True, eq=False)

@@ -114,12 +114,7 @@ def _row(recipes: Recipes, reference: ReferenceMasks, number: int, wanted: float
     found: list[tuple[float, str, float, float]] = []
     for kind in recipes.rng(case, number).permutation(list(recipes.kinds)).tolist():
         path = recipes.path(reference, number, kind)
-        strength, reached = strength_for(
-            lambda strength, path=path: recipes.wanted_dice(  # type: ignore[misc]
-                case, recipes.mask(reference, path, strength)
-            ),
-            wanted,
-        )
+        strength, reached = strength_for(recipes.dice_along(reference, path), wanted)
         found.append((abs(reached - wanted), kind, strength, reached))
         if found[-1][0] <= TOLERANCE:
             break

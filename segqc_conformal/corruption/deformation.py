@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -76,10 +78,12 @@ def elastic(reference: ReferenceMasks, rng: np.random.Generator) -> MaskPath:
 
 
 def _fields(
-    draw: object, reference: ReferenceMasks, rng: np.random.Generator, length: float
+    draw: Callable[..., NDArray[np.float64]],
+    reference: ReferenceMasks,
+    rng: np.random.Generator,
+    length: float,
 ) -> NDArray[np.float64]:
     """Draw one field per axis; `length` is in sides of the cube of the structures' volume."""
-    assert callable(draw)
     union, spacing = reference.union, reference.spacing_mm
     length_mm = length * side_mm(union, spacing)
     return np.stack([draw(rng, union.shape, spacing, length_mm) for _ in spacing])

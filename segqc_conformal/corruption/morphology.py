@@ -39,7 +39,7 @@ def erosion(reference: ReferenceMasks, rng: np.random.Generator) -> MaskPath:
 
     Notes
     -----
-    Guarantee: more strength, never a higher Dice; the structures are kept apart.
+    Guarantee: more strength, never a higher Dice.
     """
     depth = np.stack([_depth(mask, reference.spacing_mm) for mask in reference.masks])
     depth += _within_a_voxel(reference, rng)

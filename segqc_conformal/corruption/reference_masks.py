@@ -39,8 +39,8 @@ class ReferenceMasks:
 
     Notes
     -----
-    Guarantee: none. At strength 0 every path of this package gives the masks themselves. An empty
-    structure stays empty.
+    Guarantee: none. At strength 0 every path of this package gives the masks themselves; only kinds
+    that run a model put anything into an empty structure.
 
     Examples
     --------
@@ -68,8 +68,12 @@ def masks_of(case: Case, structures: Mapping[str, int]) -> ReferenceMasks:
     Raises
     ------
     InputError
-        If the case has no reference mask.
+        If the case has no reference mask, or no grid: elements of a mesh have no neighbours here.
     """
+    if case.element_weights is not None:
+        raise InputError(
+            "a case on a grid", "one of elements", "leave meshes out of corruption", case.case_id
+        )
     if case.reference is None:
         raise InputError(
             "a reference mask to corrupt", "none", "leave the case out, or add one", case.case_id
@@ -114,7 +118,8 @@ def _box(mask: Masks) -> list[slice]:
     box = []
     for axis in range(mask.ndim):
         others = tuple(other for other in range(mask.ndim) if other != axis)
-        first, *_, last = np.flatnonzero(np.any(mask, axis=others)).tolist() * 2
+        held = np.flatnonzero(np.any(mask, axis=others)).tolist()
+        first, last = held[0], held[-1]
         length = last - first + 1
         box.append(slice(max(first - length, 0), last + 1 + length))
     return box
