@@ -91,8 +91,11 @@ def _fields(
 
 def _moved(masks: Masks, voxels: NDArray[np.float64]) -> Masks:
     """Fetch each voxel from where the displacement ``(axes, *spatial)`` says; outside is empty."""
-    shape = np.array(masks.shape[1:]).reshape(-1, *(1,) * (masks.ndim - 1))
-    source = np.indices(masks.shape[1:]) - voxels.astype(np.int64)
-    inside = ((source >= 0) & (source < shape)).all(axis=0)
-    source = np.clip(source, 0, shape - 1)
-    return np.asarray(masks[(slice(None), *source)] & inside)
+    shape = masks.shape[1:]
+    place, inside = np.zeros(shape, dtype=np.int64), np.ones(shape, dtype=np.bool_)
+    for steps, own, length in zip(voxels, np.ogrid[tuple(map(slice, shape))], shape, strict=True):
+        source = own - steps.astype(np.int64)
+        inside &= (source >= 0) & (source < length)
+        place = place * length + source
+    place[~inside] = 0
+    return np.asarray(masks.reshape(len(masks), -1)[:, place] & inside)

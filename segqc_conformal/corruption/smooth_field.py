@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
+from scipy.fft import fftfreq, irfftn, rfftfreq, rfftn
 from scipy.special import ndtr
 
 __all__ = ["normal_field", "uniform_field"]
@@ -40,9 +40,15 @@ def normal_field(
     >>> normal_field(np.random.default_rng(0), (20, 30), (1.0, 1.0), 3.0).std().round(6)
     np.float64(1.0)
     """
-    noise = rng.standard_normal(shape)
-    smooth = gaussian_filter(noise, [length_mm / step for step in spacing_mm], mode="wrap")
-    smooth -= smooth.mean()
+    # by Fourier transform: the grid wraps around, and long lengths cost no more than short ones
+    spectrum = rfftn(rng.standard_normal(shape))
+    for axis, (count, step) in enumerate(zip(shape, spacing_mm, strict=True)):
+        last = axis == len(shape) - 1
+        waves = rfftfreq(count, step) if last else fftfreq(count, step)
+        damping = np.exp(-2.0 * (np.pi * length_mm * waves) ** 2)
+        spectrum *= damping.reshape(-1, *(1,) * (len(shape) - 1 - axis))
+    spectrum.flat[0] = 0.0
+    smooth = irfftn(spectrum, shape)
     return np.asarray(smooth / max(smooth.std(), np.finfo(np.float64).tiny))
 
 
