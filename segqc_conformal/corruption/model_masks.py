@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -49,7 +49,7 @@ def half_trained(checkpoints: Sequence[Predictor]) -> Kind:
 
     if not checkpoints:
         raise InputError("at least one checkpoint", "none", "give half-trained Predictors")
-    return _through([(SinglePass(), predictor) for predictor in checkpoints])
+    return _through(lambda rng: [(SinglePass(), predictor) for predictor in checkpoints])
 
 
 def augmented_images(
@@ -81,10 +81,17 @@ def augmented_images(
     if augmentations is None:
         noises = [Noise(share) for share in (0.5, 1.0, 2.0, 4.0)]
         augmentations = [*noises, Intensity(scale=0.8, shift=1.0, gamma=1.5)]
-    return _through([(TestTimeAugmentation(augmentations, original=False), predictor)])
+
+    def runs(rng: np.random.Generator) -> list[tuple[Sampler, Predictor]]:
+        seed = int(rng.integers(2**32))
+        return [(TestTimeAugmentation(augmentations, seed=seed, original=False), predictor)]
+
+    return _through(runs)
 
 
-def _through(runs: Sequence[tuple[Sampler, Predictor]]) -> Kind:
+def _through(
+    runs: Callable[[np.random.Generator], Sequence[tuple[Sampler, Predictor]]],
+) -> Kind:
     def kind(reference: ReferenceMasks, rng: np.random.Generator) -> MaskPath:
         case = reference.case
         if case is None:
@@ -94,7 +101,7 @@ def _through(runs: Sequence[tuple[Sampler, Predictor]]) -> Kind:
         axes = len(case.spatial_shape)
         found = [
             np.stack([in_structure(mask, label, axes) for label in reference.labels])
-            for sampler, predictor in runs
+            for sampler, predictor in runs(rng)
             for mask in _masks(sampler, predictor, case, max(reference.labels))
         ]
         best_first = sorted(found, key=lambda masks: -_mean_dice(masks, reference.masks))
