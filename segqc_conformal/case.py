@@ -92,12 +92,15 @@ class Case:
     element_weights : array_like of float, shape ``(elements,)``, optional
         For meshes and CAD faces: the weight (area) of each element, > 0. The image is then
         ``(elements,)`` or ``(channels, elements)``.
+    corrupted : bool
+        Whether `mask` was corrupted on purpose (`segqc_conformal.corruption`). The mark goes into
+        the feature table, and whatever calibrates refuses it.
 
     Raises
     ------
     InputError
-        For ids that are not non-empty strings, a spacing that is not positive, or an image
-        with NaN or infinite voxels.
+        For ids that are not non-empty strings, a spacing that is not positive, an image with NaN
+        or infinite voxels, or a corrupted case without a mask.
     GeometryError
         If the shapes of image, mask, reference mask and spacing disagree.
 
@@ -123,6 +126,7 @@ class Case:
     affine: NDArray[Any] | None = None
     region_map: NDArray[Any] | None = None
     element_weights: NDArray[Any] | None = None
+    corrupted: bool = False
 
     def __post_init__(self) -> None:
         """Check everything once; inside the package a case is trusted."""
@@ -130,6 +134,8 @@ class Case:
             value = getattr(self, name)
             if not isinstance(value, str) or not value:
                 raise InputError(f"a non-empty string as {name}", repr(value), f"give {name}")
+        if self.corrupted and self.mask is None:
+            raise InputError("the corrupted mask", "none", "give mask", self.case_id)
         image = np.asarray(self.image)
         object.__setattr__(self, "image", image)
         if image.dtype.kind not in "fiub" or not np.isfinite(image).all():

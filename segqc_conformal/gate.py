@@ -95,7 +95,8 @@ class CalibratedGate:
         Parameters
         ----------
         table : DataFrame
-            Feature table; ``dice`` is not read. Bad rows are referred, never lost.
+            Feature table; ``dice`` is not read. Bad rows, and those of corrupted masks, are
+            referred, never lost.
 
         Returns
         -------
@@ -115,7 +116,7 @@ class CalibratedGate:
         Guarantee: the sentence in each verdict's certificate; a referred case carries none but
         its interval.
         """
-        table = check_feature_table(table.drop(columns="dice", errors="ignore"))
+        table = check_feature_table(table.drop(columns="dice", errors="ignore"), corrupted=True)
         groups = self._settings["groups"]
         if groups in table:
             table[groups] = group_text(table, groups)

@@ -125,7 +125,8 @@ class QualityGate:
         ----------
         table : DataFrame
             Feature table with ``dice`` for labelled cases. Unlabelled and faulty cases are left
-            out and counted in the certificate.
+            out and counted in the certificate. Corrupted cases are refused, also of fit patients,
+            whose scores set the grid of accept thresholds: train with them beforehand.
         fit_patients : sequence of str, optional
             Patients to fit on; all other labelled patients calibrate. None: half of the patients,
             by a hash of their id. With fewer than 40 labelled patients all of them fit and none
@@ -143,7 +144,8 @@ class QualityGate:
         Raises
         ------
         InputError, IdentityError
-            For tables that lack columns, ids or labels, or mix identities. Too few patients do
+            For tables that lack columns, ids or labels, mix identities, or hold a corrupted case.
+            Too few patients do
             not raise: the gate then says how many more are needed.
         """
         fit, calibration, left_out = self._prepared(table, fit_patients)

@@ -144,10 +144,6 @@ def read_case(
     Guarantee: none.
     """
     volume = read_volume(image, case_id)
-    labels = {
-        name: _read_labels(path, volume, name, case_id)
-        for name, path in (("mask", mask), ("reference", reference))
-    }
     array = np.moveaxis(volume.array, -1, 0) if volume.array.ndim == 4 else volume.array
     return Case(
         np.ascontiguousarray(array),
@@ -157,7 +153,8 @@ def read_case(
         time=time,
         spacing_mm=volume.spacing_mm,
         affine=volume.affine,
-        **labels,
+        mask=_read_labels(mask, volume, "mask", case_id),
+        reference=_read_labels(reference, volume, "reference", case_id),
     )
 
 

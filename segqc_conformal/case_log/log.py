@@ -43,6 +43,7 @@ from segqc_conformal.case_log.outbox import Notice, due_notices, record_delivery
 from segqc_conformal.case_log.rows import check_verdicts
 from segqc_conformal.case_log.run_lock import only_run
 from segqc_conformal.errors import InputError
+from segqc_conformal.features.table import refuse_corrupted
 
 __all__ = ["CaseLog"]
 
@@ -128,8 +129,8 @@ class CaseLog:
         Raises
         ------
         InputError
-            If the table cannot be used, or a case id belongs to another patient; nothing is then
-            added.
+            If the table cannot be used, a case id belongs to another patient, or a case is a
+            corrupted one; nothing is then added.
         """
         rows = check_verdicts(verdicts)
         if features is not None and not {"case_id", "structure"} <= set(features.columns):
@@ -138,6 +139,8 @@ class CaseLog:
                 list(features.columns)[:12],
                 "make it with extract_features",
             )
+        if features is not None:
+            refuse_corrupted(features)
         with writing(self._engine) as connection:
             return add_cases(connection, rows, features, gate_patients)
 

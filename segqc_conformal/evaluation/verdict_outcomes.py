@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from segqc_conformal.features.table import refuse_corrupted
 from segqc_conformal.patients import first_case_of_each_patient
 from segqc_conformal.whole_case import WHOLE_CASE, subset_name, worst_dice_together
 
@@ -25,7 +26,7 @@ def with_true_dice(
     verdicts : DataFrame
         Verdict table.
     table : DataFrame
-        ``case_id, structure, dice``.
+        ``case_id, structure, dice``; corrupted cases (by ``judged``) are refused.
     subsets : mapping of str to sequence of str, optional
         The named subsets of structures that were judged together (`QualityGate.subsets`).
 
@@ -34,6 +35,11 @@ def with_true_dice(
     DataFrame
         The verdicts with ``dice``: that of a whole case or a subset is its worst structure's,
         missing where one of them is; NaN where unknown.
+
+    Raises
+    ------
+    InputError
+        Naming the case, if the table holds a corrupted one.
 
     Notes
     -----
@@ -46,6 +52,7 @@ def with_true_dice(
     >>> with_true_dice(verdicts, table)["dice"].tolist()
     [0.9, 0.7, 0.7]
     """
+    refuse_corrupted(table)
     single = table[["case_id", "structure", "dice"]]
     together = {WHOLE_CASE: tuple(single["structure"].unique())}
     together.update({subset_name(name): tuple(of) for name, of in (subsets or {}).items()})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -27,6 +27,8 @@ class CaseFiles:
         The reference mask on the image's grid.
     time : datetime, optional
         When the image was acquired.
+    corrupted : bool
+        Whether `mask` was corrupted on purpose, as in `Case`.
 
     Notes
     -----
@@ -45,6 +47,7 @@ class CaseFiles:
     mask: str | Path | None = None
     reference: str | Path | None = None
     time: datetime | None = None
+    corrupted: bool = field(default=False, kw_only=True)
 
     def load(self) -> Case:
         """Read the files and compare their geometry.
@@ -61,7 +64,7 @@ class CaseFiles:
     def _read(self, grid: str | Path) -> Case:
         from segqc_conformal.adapters.nifti import read_case
 
-        return read_case(
+        case = read_case(
             grid,
             case_id=self.case_id,
             patient_id=self.patient_id,
@@ -70,3 +73,4 @@ class CaseFiles:
             reference=self.reference,
             time=self.time,
         )
+        return replace(case, corrupted=True) if self.corrupted else case

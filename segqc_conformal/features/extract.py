@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from segqc_conformal.case import Case
 from segqc_conformal.errors import InputError
@@ -19,6 +17,7 @@ from segqc_conformal.features.saved_maps import save_maps
 from segqc_conformal.features.table import check_feature_table
 from segqc_conformal.file_names import safe_file_name
 from segqc_conformal.measures.schema import STANDARD, FeatureSchema
+from segqc_conformal.progress_bar import progress_bar
 from segqc_conformal.sampling.predictor import Predictor
 from segqc_conformal.sampling.sampler import Sampler
 
@@ -70,7 +69,8 @@ def extract_features(
     DataFrame
         The feature table: one row per case and structure. A case that fails has ``failed`` = why
         and NaN features, and does not stop the batch. ``judged`` is "deployed" where the case has
-        a mask of its own, else "fused".
+        a mask of its own ("corrupted" where that is marked so: such rows may train, and whatever
+        calibrates refuses them), else "fused".
 
     Raises
     ------
@@ -103,7 +103,7 @@ def extract_features(
     )
     rows: list[Row] = []
     seen: set[str] = set()
-    with _progress_bar(progress) as bar:
+    with progress_bar(progress) as bar:
         total = len(cases) if isinstance(cases, Sized) else None
         for case in bar.track(cases, total=total, description="extract"):
             if not isinstance(case, Case | CaseFiles):
@@ -112,7 +112,7 @@ def extract_features(
             seen.add(case.case_id)
     if not rows:
         raise InputError("at least one case", "none", "check the list of cases")
-    return check_feature_table(pd.DataFrame(rows))
+    return check_feature_table(pd.DataFrame(rows), corrupted=True)
 
 
 @dataclass(frozen=True)
@@ -161,14 +161,3 @@ class _Extraction:
             folder = self.maps_folder / safe_file_name(loaded.case_id)
             save_maps(accumulated.uncertainty, folder, loaded.affine, accumulated.mask)
         return rows
-
-
-def _progress_bar(shown: bool) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        disable=not shown,
-    )

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from segqc_conformal.case import Case, check_structures, in_structure
 from segqc_conformal.dice import dice
 from segqc_conformal.errors import GeometryError, InputError, SegqcError, on_one_line
+from segqc_conformal.features.table import CORRUPTED
 from segqc_conformal.iso_times import in_utc
 from segqc_conformal.measures.schema import STANDARD, FeatureSchema
 from segqc_conformal.sampling.predictor import Predictor
@@ -33,8 +34,8 @@ class AccumulatedCase(NamedTuple):
     """A case after its samples: what is known of its uncertainty, and the mask that is judged.
 
     ``mask`` is a label map ``(*spatial)``, or a stack ``(regions, *spatial)`` for several
-    overlapping regions; ``judged`` says whether it is the "deployed" mask of the case or the
-    "fused" one of the samples.
+    overlapping regions; ``judged`` says whether it is the "deployed" mask of the case, a
+    "corrupted" one, or the "fused" one of the samples.
     """
 
     uncertainty: UncertaintyAccumulator
@@ -128,7 +129,7 @@ class FeatureExtractor:
                 # Elements come first where they have weights of their own, as meshes store them.
                 uncertainty.update(sample if case.element_weights is None else sample.T)
             if case.mask is not None:
-                return AccumulatedCase(uncertainty, case.mask, "deployed")
+                return AccumulatedCase(uncertainty, case.mask, _judged(case))
             mask = uncertainty.fused_mask()
             if self.postprocess is not None:
                 mask = _checked_mask(self.postprocess(mask), mask.shape)
@@ -166,12 +167,11 @@ class FeatureExtractor:
 
     def failed_rows(self, case: Case | CaseFiles, why: str) -> list[Row]:
         """Write the rows of a case that could not be used: NaN features, and why."""
-        judged = "fused" if case.mask is None else "deployed"
         elements = getattr(case, "element_weights", None) is not None
         names = self.schema.element_names if elements else self.schema.names
         nothing = {f"feature_{name}": float("nan") for name in names}
         return [
-            {**self._ids(case, structure, judged), "failed": why, "dice": None, **nothing}
+            {**self._ids(case, structure, _judged(case)), "failed": why, "dice": None, **nothing}
             for structure in self.structures
         ]
 
@@ -227,6 +227,12 @@ def why_failed(case_id: str, error: Exception) -> str:
     'case c17: MemoryError: no memory'
     """
     return str(error) if isinstance(error, SegqcError) else f"case {case_id}: {on_one_line(error)}"
+
+
+def _judged(case: Case | CaseFiles) -> str:
+    if case.mask is None:
+        return "fused"
+    return CORRUPTED if case.corrupted else "deployed"
 
 
 def _dice_to_reference(case: Case, mask: NDArray[np.int64], label: int) -> float | None:

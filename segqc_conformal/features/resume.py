@@ -48,7 +48,7 @@ def resume_key(case: Any, structures: Mapping[str, int], settings: Mapping[str, 
     return sha256_hex(
         canonical_json(
             {
-                "case": [case.case_id, case.patient_id, case.site, str(case.time)],
+                "case": [case.case_id, case.patient_id, case.site, str(case.time), *_mark(case)],
                 "content": {name: _fingerprint(getattr(case, name, None)) for name in _PARTS},
                 "samples": [_fingerprint(path) for path in getattr(case, "samples", ())],
                 "spacing": list(case.spacing) if isinstance(case, Case) else None,
@@ -57,6 +57,10 @@ def resume_key(case: Any, structures: Mapping[str, int], settings: Mapping[str, 
             }
         ).encode()
     )
+
+
+def _mark(case: Any) -> list[str]:
+    return ["corrupted"] if case.corrupted else []
 
 
 def _fingerprint(part: Any) -> str | None:

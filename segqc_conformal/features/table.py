@@ -14,16 +14,19 @@ from segqc_conformal.replaced_file import replaced_at_once
 from segqc_conformal.whole_case import single_structures
 
 __all__ = [
+    "CORRUPTED",
     "IDENTITY_COLUMNS",
     "check_feature_table",
     "check_strings",
     "feature_columns",
     "one_identity",
     "read_table",
+    "refuse_corrupted",
     "row_faults",
     "write_table",
 ]
 
+CORRUPTED = "corrupted"  # what `judged` says of rows that may train and never calibrate
 IDENTITY_COLUMNS = ("model_id", "sampler_id", "schema_version", "judged")
 STRING_COLUMNS = ("case_id", "patient_id", "structure", "site", *IDENTITY_COLUMNS)
 REQUIRED_COLUMNS = ("case_id", "patient_id", "structure", *IDENTITY_COLUMNS)
@@ -40,7 +43,7 @@ def feature_columns(table: pd.DataFrame) -> list[str]:
     return sorted(column for column in table.columns if column.startswith("feature_"))
 
 
-def check_feature_table(table: pd.DataFrame) -> pd.DataFrame:
+def check_feature_table(table: pd.DataFrame, *, corrupted: bool = False) -> pd.DataFrame:
     """Check the columns of a feature table and bring their types to the documented form.
 
     Parameters
@@ -48,6 +51,9 @@ def check_feature_table(table: pd.DataFrame) -> pd.DataFrame:
     table : DataFrame
         One row per (case, structure), with at least ``case_id, patient_id, structure, model_id,
         sampler_id, schema_version, judged`` and one ``feature_`` column.
+    corrupted : bool
+        Take rows of corrupted masks (``judged`` is "corrupted") too: only what makes, trains on or
+        refers such rows may say so.
 
     Returns
     -------
@@ -60,12 +66,12 @@ def check_feature_table(table: pd.DataFrame) -> pd.DataFrame:
     ------
     InputError
         If a required column or every feature is missing, a column has the wrong type, an id is
-        empty, or a row is named ``whole_case``, which the gate makes. Single
-        bad rows do not raise: `row_faults` names them.
+        empty, a row is named ``whole_case``, which the gate makes, or, naming the case, a row is of
+        a corrupted mask. Single bad rows do not raise: `row_faults` names them.
 
     Notes
     -----
-    Guarantee: none.
+    Guarantee: no row whose ``judged`` is "corrupted" comes out unless `corrupted` asks for it.
     """
     missing = [column for column in REQUIRED_COLUMNS if column not in table.columns]
     if missing or not feature_columns(table):
@@ -75,6 +81,8 @@ def check_feature_table(table: pd.DataFrame) -> pd.DataFrame:
             f"columns {list(table.columns)[:12]}",
             "make it with extract_features or `segqc extract`, or add the columns",
         )
+    if not corrupted:
+        refuse_corrupted(table)
     out = table.reset_index(drop=True).copy()
     if "site" not in out:
         out["site"] = "unknown"
@@ -94,6 +102,38 @@ def check_feature_table(table: pd.DataFrame) -> pd.DataFrame:
     for column in [*feature_columns(out), "dice"]:
         out[column] = _numbers(out, column)
     return out
+
+
+def refuse_corrupted(table: pd.DataFrame) -> None:
+    """Refuse rows of corrupted masks where a promise is made or checked.
+
+    Raises
+    ------
+    InputError
+        Naming the first such case.
+
+    Notes
+    -----
+    Guarantee: none.
+
+    Examples
+    --------
+    >>> refuse_corrupted(  # doctest: +ELLIPSIS
+    ...     pd.DataFrame({"case_id": ["c17"], "judged": ["corrupted"]})
+    ... )
+    Traceback (most recent call last):
+    segqc_conformal.errors.InputError: case c17: expected masks as they are released; received ...
+    """
+    if "judged" not in table:
+        return
+    marked = table["judged"] == CORRUPTED
+    if marked.any():
+        raise InputError(
+            "masks as they are released",
+            "a corrupted one",
+            "leave corrupted cases out: they may train, never calibrate",
+            str(table.loc[marked, "case_id"].iloc[0]),
+        )
 
 
 def check_strings(table: pd.DataFrame, columns: Sequence[str]) -> None:
