@@ -136,8 +136,7 @@ def monitor(place: Place) -> None:
     folder = CalibrationFolder(place.folder)
     gate = folder.load()
     with CaseLog(place.url) as log:
-        found = run_monitors(log, watched(gate), NOW)
-    folder.publish(gate.id, found.standings, log=str(found.started), stale_after_days=30)
+        run_monitors(log, watched(gate), NOW, folder=folder)
 
 
 def make_version(place: Place) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from segqc_conformal.cli.options import ByOption, CalibrationOption, ReasonOption
+from segqc_conformal.cli.options import ByOption, CalibrationOption, HashIdsOption, ReasonOption
 
 __all__ = ["recalibrate"]
 
@@ -30,6 +30,7 @@ def recalibrate(
             "monitor run that raised the alarm or a later one."
         ),
     ] = None,
+    hash_ids: HashIdsOption = None,
     look_again: Annotated[
         bool,
         typer.Option(
@@ -49,7 +50,7 @@ def recalibrate(
 
     Patients that fitted or calibrated an earlier version are left out, unless you look again.
     """
-    from segqc_conformal.case_log import CaseLog
+    from segqc_conformal.case_log import CaseLog, StoredIds
     from segqc_conformal.cli.tables import print_certificates
     from segqc_conformal.errors import InputError
     from segqc_conformal.features.table import read_table
@@ -65,7 +66,7 @@ def recalibrate(
     if features is not None:
         table = read_table(features)
     else:
-        with CaseLog(str(log), create=False) as case_log:
+        with CaseLog(str(log), create=False, ids=StoredIds.from_file(hash_ids)) as case_log:
             table = audits_since(case_log, str(since))
     if look_again and cooldown_days:
         raise InputError("--cooldown-days or --look-again", "both", "looks have no cooldown")
