@@ -261,12 +261,15 @@ class CalibrationFolder:
             text = file.read_bytes().decode()
         except FileNotFoundError:
             return (LOST,) if self._watched(version) else ()
-        except (OSError, UnicodeDecodeError) as error:
-            raise self._tampered(file.name, str(error)) from error
-        try:
             return ToldStandings.from_json(text, version).at(datetime.now(UTC))
-        except FileFormatError as error:
-            raise self._tampered(file.name, str(error.received)) from error
+        except (OSError, UnicodeDecodeError, FileFormatError) as error:
+            received = error.received if isinstance(error, FileFormatError) else error
+            raise TamperedError(
+                f"{self.path}/{file.name} as it was saved",
+                received,
+                "run `segqc monitor run` again, which writes it anew; no case is accepted until "
+                "then",
+            ) from error
 
     def _standing_file(self, version: str) -> Path:
         return self._root / f"{version}.standing.json"
