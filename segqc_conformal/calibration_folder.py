@@ -259,9 +259,9 @@ class CalibrationFolder:
         file = self._standing_file(version)
         try:
             text = file.read_bytes().decode()
+            return ToldStandings.from_json(text, version).at(datetime.now(UTC))
         except FileNotFoundError:
             return (LOST,) if self._watched(version) else ()
-            return ToldStandings.from_json(text, version).at(datetime.now(UTC))
         except (OSError, UnicodeDecodeError, FileFormatError) as error:
             received = error.received if isinstance(error, FileFormatError) else error
             raise TamperedError(
