@@ -110,7 +110,6 @@ def writes(gate: CalibratedGate, second: CalibratedGate) -> dict[str, tuple[list
     return {
         "calibrate": ([], first),
         "recalibrate": ([first], recalibrated),
-        "veto": ([first], lambda folder: folder.veto(second, **WHO)),
         "rollback": (
             [first, recalibrated],
             lambda folder: folder.activate(gate.id, action="rollback", **WHO),
@@ -125,7 +124,6 @@ def writes(gate: CalibratedGate, second: CalibratedGate) -> dict[str, tuple[list
     [
         ("calibrate", {("FileFormatError", "")}),
         ("recalibrate", set()),
-        ("veto", set()),
         ("rollback", set()),
         ("first monitor run", {("first", "lost")}),
         ("monitor run", set()),
@@ -155,7 +153,7 @@ def test_cut_off_anywhere_the_folder_is_as_before_or_as_after_and_the_same_again
         CalibrationFolder(copy).certificates()
 
 
-@pytest.mark.parametrize("name", ["calibrate", "recalibrate", "monitor run"])
+@pytest.mark.parametrize("name", ["recalibrate", "monitor run"])
 def test_a_write_that_fails_anywhere_leaves_nothing_lying_about(
     writes: dict[str, tuple[list[Write], Write]], tmp_path: Path, name: str
 ) -> None:
