@@ -59,9 +59,12 @@ def recalibrate(
     from segqc_conformal.recalibration import recalibrate as recalibrate_folder
     from segqc_conformal.reports.calibration_report import write_report
 
-    if (features is None) == (log is None) or (log is None) != (since is None):
+    of_log = log is not None
+    if (features is not None) == of_log or of_log != (since is not None) or (hash_ids and not log):
         raise InputError(
-            "either --features, or --log with --since", "another combination", "give one of them"
+            "either --features, or --log with --since (and --hash-ids)",
+            "another combination",
+            "give one of them",
         )
     if features is not None:
         table = read_table(features)
