@@ -91,7 +91,11 @@ def test_every_case_counts_once_and_the_evidence_is_that_of_one_writer(
     child = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (child.returncode, child.stderr) == (0, "")
     with CaseLog(log_url) as log:
-        run_monitors(log, watched(gate), NOW)  # what came after the last of their runs
+        # what came after the last of their draws, answers and runs
+        log.draw_audits(0.7, 1, now=NOW)
+        for case_id in log.pending_audits()["case_id"]:
+            log.add_audit(case_id, dice_of(table, case_id), now=NOW)
+        run_monitors(log, watched(gate), NOW)
         cases, rows = log.cases_after(), log.stream_rows()
         answers = log.answers_after(0, gate.id)
         found = saved_monitor(log, watched(gate))
@@ -111,6 +115,10 @@ def test_every_case_counts_once_and_the_evidence_is_that_of_one_writer(
         assert mine.watch.state().cases == PATIENTS
 
 
+def dice_of(table: pd.DataFrame, case_id: str) -> dict[str, float]:
+    return table[table["case_id"] == case_id].set_index("structure")["dice"].to_dict()
+
+
 def one_by_one(
     folder: Path,
     gate: CalibratedGate,
@@ -125,10 +133,9 @@ def one_by_one(
             rows = verdicts[verdicts["case_id"] == case_id]
             log.add(rows, table[table["case_id"] == case_id], gate_patients=gate.patients)
         log.draw_audits(0.7, 1, now=NOW)
-        assert set(answered) <= set(log.pending_audits()["case_id"])
+        assert set(answered) == set(log.pending_audits()["case_id"])
         for case_id in answered:
-            dice = table[table["case_id"] == case_id].set_index("structure")["dice"].to_dict()
-            log.add_audit(case_id, dice, now=NOW)
+            log.add_audit(case_id, dice_of(table, case_id), now=NOW)
         run_monitors(log, watched(gate), NOW)
         monitor = saved_monitor(log, watched(gate))
     assert monitor is not None
