@@ -121,6 +121,7 @@ def add_cases(place: Place) -> None:
     gate = CalibrationFolder(place.folder).load()
     with CaseLog(place.url) as log:
         log.add(gate.judge(table), table, gate_patients=gate.patients)
+        log.keep_certificate(gate.certificate, now=NOW)
 
 
 def answer_audits(place: Place) -> None:
@@ -136,8 +137,7 @@ def monitor(place: Place) -> None:
     folder = CalibrationFolder(place.folder)
     gate = folder.load()
     with CaseLog(place.url) as log:
-        found = run_monitors(log, watched(gate), NOW)
-    folder.publish(gate.id, found.standings, log=str(found.started), stale_after_days=30)
+        run_monitors(log, watched(gate), NOW, folder=folder)
 
 
 def make_version(place: Place) -> None:
@@ -172,6 +172,17 @@ def log_is_whole(place: Place) -> None:
             assert numbers.is_unique
 
 
+def verdicts_are_told(place: Place) -> None:
+    """Check that the log has no change of state that verdicts do not tell yet."""
+    log_is_whole(place)
+    folder = CalibrationFolder(place.folder)
+    with CaseLog(place.url) as log:
+        events = log.events()
+    changes = events.loc[events["kind"] == "state_changed", "detail"]
+    if len(changes):
+        assert folder.standings(folder.active)[0].state == changes.iloc[-1]["after"]
+
+
 def folder_is_whole(place: Place) -> None:
     """Check that every version and the one in force can be loaded."""
     folder = CalibrationFolder(place.folder)
@@ -191,6 +202,8 @@ def seen_in_log(place: Place) -> Any:
             "pending": log.pending_audits().to_csv(),
             "states": {v: vars(s) for v, s in log.monitor_states("version").items()},
             "events": log.events()[["kind", "detail"]].to_csv(),
+            "certificates": log.certificates().to_csv(),
+            "ledger": log.ledger().to_csv(),
         }
 
 
@@ -206,7 +219,7 @@ WORK = {
     "log add": Work(add_cases, log_is_whole, seen_in_log),
     "audit add": Work(answer_audits, log_is_whole, seen_in_log),
     "monitor run": Work(
-        monitor, log_is_whole, lambda place: (seen_in_log(place), seen_in_folder(place))
+        monitor, verdicts_are_told, lambda place: (seen_in_log(place), seen_in_folder(place))
     ),
     "recalibrate": Work(make_version, folder_is_whole, seen_in_folder),
     "rollback": Work(go_back, folder_is_whole, seen_in_folder),

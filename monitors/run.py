@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from segqc_conformal.calibration_folder import CalibrationFolder
 from segqc_conformal.case_log import CaseLog, Event, SavedMonitor
 from segqc_conformal.errors import InputError
 from segqc_conformal.features.table import feature_columns
@@ -17,6 +18,7 @@ from segqc_conformal.monitors.audit_event import audit_events
 from segqc_conformal.monitors.monitor_run import MonitorRun, monitor_run
 from segqc_conformal.monitors.monitor_settings import MonitorSettings
 from segqc_conformal.monitors.quantise import quantile_edges
+from segqc_conformal.monitors.run_commits import MONITOR, RunCommits
 from segqc_conformal.monitors.segment_monitor import SegmentMonitor
 from segqc_conformal.monitors.segments import WatchedGate
 from segqc_conformal.monitors.streams import PRIMARY_STREAM, case_streams
@@ -26,7 +28,6 @@ from segqc_conformal.whole_case import deciding_rows
 
 __all__ = ["MONITOR", "run_monitors", "saved_monitor"]
 
-MONITOR = "version"
 BATCH = 2_000  # cases in one transaction
 FEWEST_EDGES = 20  # of a stream's bins
 
@@ -48,6 +49,7 @@ def run_monitors(
     now: datetime,
     settings: MonitorSettings | None = None,
     *,
+    folder: CalibrationFolder | None = None,
     notify: bool = False,
 ) -> MonitorRun:
     """Feed what is new in the log to the monitors of one version.
@@ -64,6 +66,8 @@ def run_monitors(
     settings : MonitorSettings, optional
         Declared by the first run, and the same in every later one; None: those declared, in the
         first run the default ones.
+    folder : CalibrationFolder, optional
+        Where verdicts are told what was found; None: no verdict is.
     notify : bool
         Whether changes of state are also put down for a webhook, in the same transaction.
 
@@ -75,14 +79,16 @@ def run_monitors(
     Raises
     ------
     InputError
-        If settings differ from those of the first run, time goes back, or another run came
-        between.
+        If settings differ from those of the first run, time goes back, another run came
+        between, or the version is watched through another log.
+    OSError
+        If the folder cannot be written; what could not be told to verdicts is not in the log.
 
     Notes
     -----
     Guarantee: that of `SegmentMonitor`, each case, draw and answer counted exactly once: state,
-    cursors and events of a batch are committed together, and a run that was cut off is repeated
-    bit for bit.
+    cursors, events and what was spent are committed together, once verdicts are told, and a run
+    that was cut off is repeated bit for bit.
     """
     now = in_utc(now)
     saved = log.monitor_state(MONITOR, gate.id)
@@ -92,6 +98,9 @@ def run_monitors(
         )
     monitor = _restored(saved, gate, settings, now)
     monitor.check_time(now)
+    commits = RunCommits(log, monitor, saved, now, folder, notify)
+    if saved is None:
+        commits.begin()
     read = _Read()
     while len(cases := log.cases_after(monitor.cases, gate.id, BATCH)):
         rows = log.stream_rows(monitor.cases, gate.id, BATCH)
@@ -101,10 +110,8 @@ def run_monitors(
         read.last_case = str(cases["case_id"].iloc[-1])
         read.skipped += missed
         monitor.cases = int(cases["sequence"].iloc[-1])
-        events = [*_skipped(gate.id, "cases_skipped", missed), *_settled(monitor, now)]
-        saved = _commit(log, monitor, saved, events, now, notify)
-    events = _feed_audits(log, monitor, now, read)
-    _commit(log, monitor, saved, events, now, notify)
+        commits.commit([*_skipped(gate.id, "cases_skipped", missed), *_settled(monitor, now)])
+    commits.commit(_feed_audits(log, monitor, now, read))
     return monitor_run(monitor, read, begun=True)
 
 
@@ -127,28 +134,6 @@ def _restored(
             "keep the settings; a new calibration starts new monitors",
         )
     return monitor
-
-
-def _commit(
-    log: CaseLog,
-    monitor: VersionMonitor,
-    saved: SavedMonitor | None,
-    events: list[Event],
-    now: datetime,
-    notify: bool,
-) -> SavedMonitor:
-    new = SavedMonitor(monitor.cases, monitor.to_json())
-    if new != saved or events:
-        log.commit_monitor(
-            MONITOR,
-            monitor.gate.id,
-            new,
-            previous=saved,
-            events=events,
-            now=now,
-            notify=notify,
-        )
-    return new
 
 
 def _feed_cases(

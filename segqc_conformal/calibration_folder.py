@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import re
 import shutil
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ from segqc_conformal.certificate import GateCertificate
 from segqc_conformal.errors import CalibrationError, FileFormatError, InputError, TamperedError
 from segqc_conformal.gate import CalibratedGate
 from segqc_conformal.quality.predictor import FittedQuality
+from segqc_conformal.replaced_file import on_disk, replaced_at_once
 from segqc_conformal.standing import LOST, Standing, ToldStandings
 
 __all__ = ["CalibrationFolder", "Switch", "first_look"]
@@ -98,11 +98,17 @@ class CalibrationFolder:
         if not target.exists():
             temporary = self._root / f".{gate.id}.tmp"
             shutil.rmtree(temporary, ignore_errors=True)
-            temporary.mkdir(parents=True)
-            contents = {"certificate.json": gate.certificate.to_json().encode(), **gate.files}
-            for name, content in contents.items():
-                _write_durably(temporary / name, content)
-            temporary.rename(target)
+            try:
+                temporary.mkdir(parents=True)
+                contents = {"certificate.json": gate.certificate.to_json().encode(), **gate.files}
+                for name, content in contents.items():
+                    (temporary / name).write_bytes(content)
+                    on_disk(temporary / name)
+                temporary.rename(target)
+            except BaseException:
+                shutil.rmtree(temporary, ignore_errors=True)
+                raise
+            on_disk(self._root)
         return target
 
     def activate(
@@ -126,9 +132,8 @@ class CalibrationFolder:
         active = _in_force(history)
         lines = [active, *(json.dumps(vars(entry), sort_keys=True) for entry in history)]
         body = "\n".join(lines) + "\n"
-        temporary = self._root / ".ACTIVE.tmp"
-        _write_durably(temporary, _with_checksum(body).encode())
-        temporary.replace(self._root / "ACTIVE")
+        with replaced_at_once(self._root / "ACTIVE", durable=True) as temporary:
+            temporary.write_bytes(_with_checksum(body).encode())
 
     def history(self) -> list[Switch]:
         """Return every switch so far, oldest first.
@@ -204,7 +209,7 @@ class CalibrationFolder:
         version : str
         standings : sequence of Standing
         log : str
-            When the monitors of the log began: `MonitorRun.started`.
+            When the monitors of the log began: `VersionMonitor.started`.
         stale_after_days : int
             How long this counts as known.
         now : datetime, optional
@@ -222,9 +227,8 @@ class CalibrationFolder:
             self._note(Switch(_moment(now or datetime.now(UTC)), WATCH, version, by, reason))
         moment = (now or datetime.now(UTC)).isoformat()
         told = ToldStandings(version, log, moment, stale_after_days, tuple(standings))
-        temporary = self._root / f".{version}.standing.tmp"
-        _write_durably(temporary, told.to_json().encode())
-        temporary.replace(file)
+        with replaced_at_once(file, durable=True) as temporary:
+            temporary.write_bytes(told.to_json().encode())
 
     def _check_log(self, file: Path, version: str, log: str) -> None:
         try:
@@ -255,14 +259,17 @@ class CalibrationFolder:
         file = self._standing_file(version)
         try:
             text = file.read_bytes().decode()
+            return ToldStandings.from_json(text, version).at(datetime.now(UTC))
         except FileNotFoundError:
             return (LOST,) if self._watched(version) else ()
-        except (OSError, UnicodeDecodeError) as error:
-            raise self._tampered(file.name, str(error)) from error
-        try:
-            return ToldStandings.from_json(text, version).at(datetime.now(UTC))
-        except FileFormatError as error:
-            raise self._tampered(file.name, str(error.received)) from error
+        except (OSError, UnicodeDecodeError, FileFormatError) as error:
+            received = error.received if isinstance(error, FileFormatError) else error
+            raise TamperedError(
+                f"{self.path}/{file.name} as it was saved",
+                received,
+                "run `segqc monitor run` again, which writes it anew; no case is accepted until "
+                "then",
+            ) from error
 
     def _standing_file(self, version: str) -> Path:
         return self._root / f"{version}.standing.json"
@@ -371,10 +378,3 @@ def _moment(now: datetime) -> str:
 
 def _with_checksum(body: str) -> str:
     return f"{body}sha256 {sha256_hex(body.encode())}\n"
-
-
-def _write_durably(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())

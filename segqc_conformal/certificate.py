@@ -166,6 +166,18 @@ class GateCertificate:
             f"{spent['accept_promises']} accept promises{looks}{intervals}; they {alone}."
         )
 
+    @property
+    def spent_by_kind(self) -> dict[str, float]:
+        """Bounds on the probability that a promise of a kind was certified wrongly, by kind."""
+        spent, look = self.lineage["spent"], self.lineage["look"]
+        accept, pac = spent["accept_promises"], spent["pac_intervals"]
+        found = {}
+        if accept:
+            found[f"{accept} accept promises, look {look}"] = accept * spent["delta_of_each"]
+        if pac:
+            found[f"{pac} PAC intervals"] = pac * spent["delta_of_each_interval"]
+        return found
+
     def to_json(self) -> str:
         """Return the canonical JSON, with each promise in words beside its numbers."""
         fields = asdict(self)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -170,6 +171,7 @@ class JudgedModel:
         verdicts = self.gate.judge(features)
         if self.log is not None:
             self.log.add(verdicts, features, gate_patients=self.gate.patients)
+            self.log.keep_certificate(self.gate.certificate, now=datetime.now(UTC))
         mask = None if accumulated is None else accumulated.mask
         return Verdict(case.case_id, mask, verdicts, features, accumulated, case.affine)
 

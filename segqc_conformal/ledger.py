@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from segqc_conformal.calibration_folder import CalibrationFolder
-from segqc_conformal.certificate import GateCertificate
 
 if TYPE_CHECKING:
     from segqc_conformal.case_log import CaseLog
@@ -26,7 +25,8 @@ def ledger(folder: str | Path, log: CaseLog | None = None) -> pd.DataFrame:
     folder : str or Path
         Calibration folder.
     log : CaseLog, optional
-        Whose monitors count as well.
+        What it knows of certificates and monitors counts; of the folder, only versions that it
+        has not met yet. None: the folder alone.
 
     Returns
     -------
@@ -44,34 +44,16 @@ def ledger(folder: str | Path, log: CaseLog | None = None) -> pd.DataFrame:
     Guarantee: by the union bound the sum of any rows bounds the probability that one of the things
     they speak of goes wrong; a sum of 1 or more says nothing.
     """
-    versions = CalibrationFolder(folder)
-    rows = []
-    for version, certificate in versions.certificates().items():
-        rows += [(version, "all", what, spent) for what, spent in _spent(certificate).items()]
-    if log is not None:
-        rows += _monitors(versions, log)
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    told = pd.DataFrame(columns=list(COLUMNS)) if log is None else _of_log(log)
+    rows = [
+        (version, "all", what, spent)
+        for version, certificate in CalibrationFolder(folder).certificates().items()
+        if version not in set(told["version"])
+        for what, spent in certificate.spent_by_kind.items()
+    ]
+    of_folder = pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.concat([each for each in (of_folder, told) if len(each)] or [told])
 
 
-def _spent(certificate: GateCertificate) -> dict[str, float]:
-    spent, look = certificate.lineage["spent"], certificate.lineage["look"]
-    accept, pac = spent["accept_promises"], spent["pac_intervals"]
-    found = {}
-    if accept:
-        found[f"{accept} accept promises, look {look}"] = accept * spent["delta_of_each"]
-    if pac:
-        found[f"{pac} PAC intervals"] = pac * spent["delta_of_each_interval"]
-    return found
-
-
-def _monitors(versions: CalibrationFolder, log: CaseLog) -> list[tuple[str, str, str, float]]:
-    from segqc_conformal.monitors.run import saved_monitor
-    from segqc_conformal.monitors.segments import watched
-
-    rows = []
-    for version in versions.versions():
-        monitor = saved_monitor(log, watched(versions.stored(version)))
-        for segment in monitor or ():
-            name = segment.segment.name
-            rows += [(version, name, what, share) for what, share in segment.spent.items()]
-    return rows
+def _of_log(log: CaseLog) -> pd.DataFrame:
+    return log.ledger().rename(columns={"calibration": "version"})[list(COLUMNS)]

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import re
 
 import pandas as pd
 
-__all__ = ["first_case_of_each_patient", "pseudonym", "split_patients", "stable_hash"]
+__all__ = [
+    "first_case_of_each_patient",
+    "pseudonym",
+    "split_patients",
+    "stable_hash",
+    "under_pseudonym",
+]
+
+UNDER_PSEUDONYM = re.compile("pseudonym:([0-9a-f]{16})")
 
 
 def stable_hash(seed: int, name: str) -> int:
@@ -63,10 +72,22 @@ def pseudonym(patient: str) -> str:
 
     Examples
     --------
-    >>> pseudonym("p9")
-    '26148c43a19c95f0'
+    >>> pseudonym("p9"), pseudonym(under_pseudonym("26148c43a19c95f0"))
+    ('26148c43a19c95f0', '26148c43a19c95f0')
     """
-    return hashlib.sha256(patient.encode()).hexdigest()[:16]
+    known = UNDER_PSEUDONYM.fullmatch(patient)
+    return known[1] if known else hashlib.sha256(patient.encode()).hexdigest()[:16]
+
+
+def under_pseudonym(pseudonym: str) -> str:
+    """Return a patient id for somebody of whom only the pseudonym is known.
+
+    Examples
+    --------
+    >>> under_pseudonym("26148c43a19c95f0")
+    'pseudonym:26148c43a19c95f0'
+    """
+    return f"pseudonym:{pseudonym}"
 
 
 def split_patients(patient_ids: pd.Series, seed: int = 0) -> tuple[list[str], list[str]]:

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["replaced_at_once"]
+__all__ = ["on_disk", "replaced_at_once"]
 
 
 @contextmanager
-def replaced_at_once(path: Path) -> Iterator[Path]:
+def replaced_at_once(path: Path, *, durable: bool = False) -> Iterator[Path]:
     """Give a hidden file beside `path` to write to, and put it in place of `path` on leaving.
+
+    Parameters
+    ----------
+    path : Path
+        Folders above it are made.
+    durable : bool
+        Whether what was written must be on the disk before this returns. Else what a power
+        failure leaves is up to the file system.
 
     Notes
     -----
-    Guarantee: if the block raises, `path` is as it was. What a power failure leaves is up to the
-    file system.
+    Guarantee: if the block raises, `path` is as it was, and nothing lies beside it. What a killed
+    process leaves beside it, the next one replaces.
 
     Examples
     --------
@@ -31,5 +40,22 @@ def replaced_at_once(path: Path) -> Iterator[Path]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.tmp")
-    yield temporary
-    temporary.replace(path)
+    try:
+        yield temporary
+        if durable:
+            on_disk(temporary)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    if durable:
+        on_disk(path.parent)
+
+
+def on_disk(path: Path) -> None:
+    """Return when what was written to a file, or renamed in a folder, would outlast a power cut."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -118,15 +118,13 @@ def _next_number(connection: Connection) -> int:
 
 def answer_audit(
     connection: Connection,
+    sequence: int,
     case_id: str,
     dice: Mapping[str, float],
     reference_kind: str,
     now: datetime,
 ) -> None:
-    """Record the Dice of every structure of one case."""
-    sequence = connection.execute(select(CASES.sequence).where(CASES.case_id == case_id)).scalar()
-    if sequence is None:
-        raise InputError("a case of the log", "an unknown case", "add its verdicts first", case_id)
+    """Record the Dice of every structure of one case, which errors name as it was given."""
     reference_kind = reference_kind.strip().lower()
     numbers = _checked_dice(dice, _structures(connection, sequence), case_id)
     before = connection.execute(

@@ -10,10 +10,12 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
 
+from segqc_conformal.case_log.unusable_database import name_what_failed, unusable
+from segqc_conformal.case_log.unwritable_file import opened_as_it_stands, stands_still
 from segqc_conformal.case_log.upgrading import bring_up_to_date
 from segqc_conformal.errors import FileFormatError, InputError
 
-__all__ = ["open_engine", "writing"]
+__all__ = ["open_engine", "reading", "writing"]
 
 WAIT_FOR_LOCK_S = 30
 
@@ -31,7 +33,8 @@ def open_engine(url: str, create: bool = True) -> Engine:
     Returns
     -------
     Engine
-        SQLite runs in WAL mode with foreign keys on.
+        SQLite runs in WAL mode with foreign keys on. A file in a folder that may not be written
+        can be read while nobody writes to it.
 
     Raises
     ------
@@ -57,21 +60,26 @@ def open_engine(url: str, create: bool = True) -> Engine:
             raise FileFormatError(
                 "an existing case log", url, "check the path; `segqc log add` makes a new one"
             )
+        engine = opened_as_it_stands(engine) or engine
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     try:
         bring_up_to_date(engine)
     except DatabaseError as error:
         engine.dispose()
-        raise FileFormatError(
-            "a case log that can be opened and written",
-            f"{engine.url.render_as_string(hide_password=True)}: {error.orig}",
-            "check path and permissions; if the file is damaged, restore it from a backup",
-        ) from error
+        raise unusable(engine, error.orig) from error
     except BaseException:
         engine.dispose()
         raise
+    event.listen(engine, "handle_error", name_what_failed)
     return engine
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Run one transaction that reads: it sees what was committed before it began."""
+    with stands_still(engine), engine.connect() as connection:
+        yield connection
 
 
 @contextmanager

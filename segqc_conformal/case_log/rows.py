@@ -23,11 +23,15 @@ __all__ = [
     "records",
     "time_text",
     "times",
+    "without_told_ids",
 ]
 
 CASE_COLUMNS = ("case_id", "patient_id", "site", "time", "model_id", "calibration")
 LOGGED_COLUMNS = tuple(column for column in VERDICT_COLUMNS if column not in SHOWN_COLUMNS)
 ROW_COLUMNS = tuple(column for column in LOGGED_COLUMNS if column not in CASE_COLUMNS)
+# of rows with these reasons the message may quote what came in: ids, paths, a foreign error
+QUOTING = ("input_error", "unknown_group")
+WITHHELD = "not kept, as ids are hashed: see the table that was added"
 STRINGS = ("case_id", "patient_id", "site", "model_id", "calibration", "structure", "reason")
 
 
@@ -80,6 +84,18 @@ def check_verdicts(verdicts: pd.DataFrame) -> pd.DataFrame:
             str(twofold.iloc[0]),
         )
     return rows.sort_values("time", kind="stable", na_position="last", ignore_index=True)
+
+
+def without_told_ids(
+    verdicts: pd.DataFrame, features: pd.DataFrame | None
+) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """Return both tables without the texts that may tell an id."""
+    quoting = verdicts["reason"].isin(QUOTING)
+    verdicts = verdicts.assign(message=verdicts["message"].mask(quoting, WITHHELD))
+    if features is not None and "failed" in features:
+        failed = features["failed"]
+        features = features.assign(failed=failed.mask(failed.notna(), WITHHELD))
+    return verdicts, features
 
 
 def feature_rows(table: pd.DataFrame, sequence_of: dict[str, int]) -> list[dict[str, Any]]:

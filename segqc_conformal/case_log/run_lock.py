@@ -44,14 +44,19 @@ def only_run(engine: Engine, wait_s: float) -> Iterator[None]:
 def _locked_beside(path: str, wait_s: float) -> Iterator[None]:
     # The lock of an SQLite file that holds nothing: it works wherever the log itself does, and
     # those who only read or add to the log need not wait.
-    with closing(sqlite3.connect(path, timeout=wait_s, isolation_level=None)) as connection:
-        try:
-            connection.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
-                raise _busy(wait_s) from error
-            raise OSError(f"{path}: {error}") from error
+    with closing(_locked(path, wait_s)):
         yield
+
+
+def _locked(path: str, wait_s: float) -> sqlite3.Connection:
+    try:
+        connection = sqlite3.connect(path, timeout=wait_s, isolation_level=None)
+        connection.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+            raise _busy(wait_s) from error
+        raise OSError(f"{path}: {error}") from error
+    return connection
 
 
 @contextmanager

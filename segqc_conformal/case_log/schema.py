@@ -21,8 +21,11 @@ __all__ = [
     "audit_draws",
     "audits",
     "cases",
+    "certificates",
     "events",
     "features",
+    "id_hashing",
+    "ledger",
     "monitor_state",
     "outbox",
     "verdicts",
@@ -143,4 +146,31 @@ outbox = Table(
     Column("attempts", Integer, nullable=False),
     Column("next_attempt_at", Text),
     Column("delivered_at", Text),
+)
+
+# What each version promised, for the day on which the calibration folder is gone.
+certificates = Table(
+    "certificates",
+    METADATA,
+    Column("calibration", Text, primary_key=True),
+    Column("certificate", Text, nullable=False),
+    Column("first_seen", Text, nullable=False),
+)
+
+# What certificates and monitors have spent of what may go wrong; `time`: of the last change.
+ledger = Table(
+    "ledger",
+    METADATA,
+    Column("calibration", Text, primary_key=True),
+    Column("segment", Text, primary_key=True),
+    Column("what", Text, primary_key=True),
+    Column("spent", Float, nullable=False),
+    Column("time", Text, nullable=False),
+)
+
+# No row: ids are stored as given. One row: hashed under a secret, which this tells from others.
+id_hashing = Table(
+    "id_hashing",
+    METADATA,
+    Column("fingerprint", Text, primary_key=True),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, inspect
 
+from segqc_conformal.case_log.schema import METADATA
 from segqc_conformal.errors import FileFormatError
 
 __all__ = ["revision_by_columns"]
@@ -41,8 +42,7 @@ def revision_by_columns(connection: Connection) -> str | None:
         If there are tables of a log, or of something else by the same names, that fit none.
     """
     inspector = inspect(connection)
-    ours = {name for form in FORMS.values() for name in form} | {"outbox"}
-    present = sorted(ours & set(inspector.get_table_names()))
+    present = sorted(set(METADATA.tables) & set(inspector.get_table_names()))
     if not present:
         return None
     found = {name: {each["name"] for each in inspector.get_columns(name)} for name in present}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from segqc_conformal.cli.options import CalibrationOption, LogOption
+from segqc_conformal.cli.options import CalibrationOption, HashIdsOption, LogOption
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,6 +38,14 @@ def next_cases(
     out: Annotated[
         Path | None, typer.Option(help="Write the list of pending audits here too.")
     ] = None,
+    hash_ids: HashIdsOption = None,
+    cases: Annotated[
+        Path | None,
+        typer.Option(
+            help="With --hash-ids: table of case_id (.parquet, .csv), such as the verdicts that "
+            "were added; its ids are shown in place of their hashes."
+        ),
+    ] = None,
 ) -> None:
     """Draw the next cases to audit: each new case of a stratum with the same probability.
 
@@ -45,17 +53,20 @@ def next_cases(
     Prints every pending audit.
     """
     from segqc_conformal.calibration_folder import CalibrationFolder
-    from segqc_conformal.case_log import AuditRates, CaseLog
+    from segqc_conformal.case_log import AuditRates, CaseLog, StoredIds
     from segqc_conformal.cli.tables import print_frame
-    from segqc_conformal.features.table import write_table
+    from segqc_conformal.features.table import read_table, write_table
     from segqc_conformal.monitors.audit_plan import audit_plan
 
     folder = CalibrationFolder(calibration)
     folder.history()
     plan = audit_plan(AuditRates(rate, referred_rate), raised_rate, folder.standings)
-    with CaseLog(log, create=False) as case_log:
+    ids = StoredIds.from_file(hash_ids)
+    given: list[str] = [] if cases is None else list(read_table(cases)["case_id"].unique())
+    with CaseLog(log, create=False, ids=ids) as case_log:
         drawn = case_log.draw_audits(plan, secret_seed, now=datetime.now(UTC))
         pending = case_log.pending_audits()
+    pending["case_id"] = pending["case_id"].replace({ids.case(name): name for name in given})
     if out is not None:
         write_table(pending, out)
     print_frame(pending[["case_id", "stratum", "time", "probability"]], "Audits to do")
@@ -72,11 +83,16 @@ def add(
     reference_kind: Annotated[
         str, typer.Option(help="How the reference masks were made: expert, edited, ...")
     ] = "expert",
+    hash_ids: HashIdsOption = None,
 ) -> None:
-    """Bring the Dice of audited cases back; bad answers are listed, the rest is kept."""
+    """Bring the Dice of audited cases back; bad answers are listed, the rest is kept.
+
+    Where the log hashes ids, cases may stand in the table by their hash, or with --hash-ids as
+    they were given.
+    """
     from segqc_conformal.calibration_folder import CalibrationFolder
-    from segqc_conformal.case_log import CaseLog
-    from segqc_conformal.errors import InputError
+    from segqc_conformal.case_log import CaseLog, StoredIds
+    from segqc_conformal.errors import FileFormatError, InputError
     from segqc_conformal.features.table import read_table
 
     CalibrationFolder(calibration).history()
@@ -85,12 +101,14 @@ def add(
     if missing:
         raise InputError("columns case_id, structure, dice", list(table.columns), "add them")
     refused, added = [], 0
-    with CaseLog(log, create=False) as case_log:
+    with CaseLog(log, create=False, ids=StoredIds.from_file(hash_ids)) as case_log:
         for case_id, rows in table.groupby("case_id", sort=False):
             try:
                 dice = _answer(str(case_id), rows)
                 case_log.add_audit(str(case_id), dice, reference_kind, now=datetime.now(UTC))
                 added += 1
+            except FileFormatError:  # of the log itself: what follows would fail alike
+                raise
             except InputError as error:
                 refused.append(str(error))
     print(f"{added} audits recorded, {len(refused)} refused")

@@ -100,21 +100,16 @@ def run(
     now = datetime.now(UTC) if as_of is None else as_of.replace(tzinfo=as_of.tzinfo or UTC)
     if now > datetime.now(UTC):
         raise InputError("a time that has come", now.isoformat(), "correct --as-of")
-    gate = watched(folder.stored())
+    version = folder.stored()
+    gate = watched(version)
     with CaseLog(log, create=False) as case_log, case_log.only_run(wait):
+        case_log.keep_certificate(version.certificate, now=now)
         saved = saved_monitor(case_log, gate)
         declared = MonitorSettings() if saved is None else saved.settings
         settings = replace(
             declared, **{name: value for name, value in given.items() if value is not None}
         )
-        result = run_monitors(case_log, gate, now, settings, notify=told is not None)
-        if result.started is not None:
-            folder.publish(
-                gate.id,
-                result.standings,
-                log=result.started,
-                stale_after_days=settings.stale_after_days,
-            )
+        result = run_monitors(case_log, gate, now, settings, folder=folder, notify=told is not None)
         if prometheus is not None:
             counts = case_log.counts(now, settings.stale_after_days)
             write_prometheus(prometheus, gate.id, result, counts, datetime.now(UTC))
@@ -126,7 +121,8 @@ def run(
 
 def _receiver(url: str | None, secret_file: Path | None) -> Webhook | None:
     from segqc_conformal.errors import InputError
-    from segqc_conformal.operations.webhook import Webhook, read_secret
+    from segqc_conformal.operations.webhook import Webhook
+    from segqc_conformal.secret_file import read_secret
 
     if url is None and secret_file is None:
         return None

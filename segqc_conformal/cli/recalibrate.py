@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from segqc_conformal.cli.options import ByOption, CalibrationOption, ReasonOption
+from segqc_conformal.cli.options import ByOption, CalibrationOption, HashIdsOption, ReasonOption
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,6 +35,7 @@ def recalibrate(
             "monitor run that raised the alarm or a later one."
         ),
     ] = None,
+    hash_ids: HashIdsOption = None,
     look_again: Annotated[
         bool,
         typer.Option(
@@ -63,7 +64,7 @@ def recalibrate(
     Patients that fitted or calibrated an earlier version are left out, unless you look again.
     Without labels (--weighted) the intervals are approximate and nothing is accepted.
     """
-    from segqc_conformal.case_log import CaseLog
+    from segqc_conformal.case_log import CaseLog, StoredIds
     from segqc_conformal.cli.tables import print_certificates
     from segqc_conformal.errors import InputError
     from segqc_conformal.features.table import read_table
@@ -72,9 +73,12 @@ def recalibrate(
     from segqc_conformal.reports.calibration_report import write_report
     from segqc_conformal.reweighting import reweight
 
-    if (features is None) == (log is None) or (log is None) != (since is None):
+    of_log = log is not None
+    if (features is not None) == of_log or of_log != (since is not None) or (hash_ids and not log):
         raise InputError(
-            "either --features, or --log with --since", "another combination", "give one of them"
+            "either --features, or --log with --since (and --hash-ids)",
+            "another combination",
+            "give one of them",
         )
     if sum((look_again, weighted, bool(cooldown_days))) > 1:
         raise InputError(
@@ -83,7 +87,7 @@ def recalibrate(
     if features is not None:
         table = read_table(features)
     else:
-        with CaseLog(str(log), create=False) as case_log:
+        with CaseLog(str(log), create=False, ids=StoredIds.from_file(hash_ids)) as case_log:
             table = (_all_cases if weighted else _audits)(case_log, str(since))
     if look_again:
         gate = look_again_at_all(calibration, table, by=by, reason=reason)

@@ -127,8 +127,9 @@ class _Hospital:
     def judge(self, gate: CalibratedGate, table: pd.DataFrame, rate: float) -> pd.DataFrame:
         """Judge and log a batch, draw audits from it, and answer them."""
         verdicts = replace(gate, folder=str(self.folder.path)).judge(table)
-        self.log.add(verdicts, table, gate_patients=gate.patients)
         now = table["time"].max().to_pydatetime()
+        self.log.add(verdicts, table, gate_patients=gate.patients)
+        self.log.keep_certificate(gate.certificate, now=now)
         plan = audit_plan(AuditRates(rate), RAISED_RATE, self.folder.standings)
         for case_id in self.log.draw_audits(plan, self.seed, now=now)["case_id"]:
             dice = table[table["case_id"] == case_id].set_index("structure")["dice"]
@@ -139,15 +140,7 @@ class _Hospital:
         """Run the monitors, and let verdicts from now on say what they found."""
         now = verdicts["time"].max().to_pydatetime()
         settings = MonitorSettings(seed=self.seed)
-        run = run_monitors(self.log, watched(gate), now, settings)
-        if run.started is not None:
-            self.folder.publish(
-                gate.id,
-                run.standings,
-                log=run.started,
-                stale_after_days=settings.stale_after_days,
-            )
-        return run
+        return run_monitors(self.log, watched(gate), now, settings, folder=self.folder)
 
 
 def run_demo(folder: str | Path, seed: int = 0, progress: Progress | None = None) -> DemoResult:

@@ -8,7 +8,6 @@ import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http.client import HTTPException
-from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
@@ -16,11 +15,11 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from segqc_conformal.case_log import CaseLog, Notice
 from segqc_conformal.errors import InputError, on_one_line
+from segqc_conformal.secret_file import check_secret
 
-__all__ = ["SIGNATURE_HEADER", "Webhook", "deliver", "read_secret", "signature"]
+__all__ = ["SIGNATURE_HEADER", "Webhook", "deliver", "signature"]
 
 SIGNATURE_HEADER = "X-Segqc-Signature"
-FEWEST_SECRET_BYTES = 16
 FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(days=1)
 
 
@@ -63,12 +62,7 @@ class Webhook:
             raise InputError(
                 "a webhook URL that begins with http(s)://host", self.url, "correct it"
             )
-        if len(self.secret) < FEWEST_SECRET_BYTES:
-            raise InputError(
-                f"a webhook secret of at least {FEWEST_SECRET_BYTES} bytes",
-                f"{len(self.secret)} bytes",
-                "make one with `openssl rand -hex 32`",
-            )
+        check_secret(self.secret, "webhook secret")
 
     def send(self, notice: Notice) -> None:
         """Send a notice once.
@@ -114,11 +108,6 @@ def signature(secret: bytes, body: bytes) -> str:
     'sha256=3657ed42'
     """
     return "sha256=" + hmac.new(secret, body, hashlib.sha256).hexdigest()
-
-
-def read_secret(path: Path) -> bytes:
-    """Return the secret in a file, without white space at its ends."""
-    return path.read_bytes().strip()
 
 
 def deliver(log: CaseLog, webhook: Webhook, now: datetime) -> list[str]:

@@ -172,6 +172,36 @@ def test_sqlite_runs_in_wal_mode(tmp_path: Path) -> None:
     connection.close()
 
 
+def test_who_may_only_read_on_a_server_reads_and_is_told_why_nothing_is_written(
+    postgres_url: str, verdict_table: MakeTable
+) -> None:
+    with CaseLog(postgres_url) as log:
+        log.add(verdict_table(["c1"]))
+    engine = create_engine(postgres_url)
+    with engine.begin() as connection:
+        connection.execute(text("DROP ROLE IF EXISTS reader"))
+        connection.execute(text("CREATE ROLE reader LOGIN"))
+        connection.execute(text("GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader"))
+    with CaseLog(postgres_url.replace("segqc@", "reader@")) as log:
+        assert log.cases_after()["case_id"].tolist() == ["c1"]
+        with pytest.raises(FileFormatError, match="permission denied for table cases; remedy: "):
+            log.add(verdict_table(["c2"]))
+    with CaseLog(postgres_url) as log:
+        assert len(log.cases_after()) == 1
+        with engine.connect() as connection:
+            connection.execution_options(isolation_level="AUTOCOMMIT")
+            connection.execute(
+                text(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+            )
+        with pytest.raises(FileFormatError, match="expected a case log that can be opened, read"):
+            log.add(verdict_table(["c2"]))
+        assert log.add(verdict_table(["c2"])).added == ("c2",)
+    engine.dispose()
+
+
 def test_what_is_no_database_is_named(tmp_path: Path) -> None:
     (tmp_path / "log.db").write_bytes(b"not a database" * 100)
     with pytest.raises(FileFormatError, match=r"log\.db"):

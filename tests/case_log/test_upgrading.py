@@ -15,10 +15,10 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Column, Engine, Integer, MetaData, Table, create_engine, event, text
 
-from segqc_conformal.case_log import CaseLog, SavedMonitor
+from segqc_conformal.case_log import CaseLog, SavedMonitor, StoredIds
 from segqc_conformal.case_log.schema import METADATA
 from segqc_conformal.case_log.upgrading import HEAD, MIGRATIONS, VERSION_TABLE
-from segqc_conformal.errors import FileFormatError
+from segqc_conformal.errors import FileFormatError, InputError
 
 MakeTable = Callable[..., pd.DataFrame]
 HERE = Path(__file__).parent
@@ -128,6 +128,15 @@ def test_the_oldest_log_goes_on(log_url: str, verdict_table: MakeTable) -> None:
         log.commit_monitor("version", "f00d", SavedMonitor(21, "{}"), previous=None, now=NOW)
         log.record_event("rollback", {}, now=NOW)
         assert log.events()["number"].tolist() == [1, 2, 3, 4]
+        spent = {"all": {"false WATCH": 0.05}}
+        one, two = SavedMonitor(21, "{}"), SavedMonitor(22, "{}")
+        log.commit_monitor("version", "f00d", two, previous=one, spent=spent, now=NOW)
+        assert log.ledger()["spent"].tolist() == [0.05]
+        assert log.certificates().empty
+    # its ids were stored as given, and stay so
+    salted = CaseLog(log_url, ids=StoredIds(b"the salt of this hospital"))
+    with salted as log, pytest.raises(InputError, match="ids as given, as this log stores them"):
+        log.add(verdict_table(["newer"]))
 
 
 def test_a_log_without_a_noted_version_is_taken_on_if_its_tables_fit(log_url: str) -> None:
@@ -135,7 +144,8 @@ def test_a_log_without_a_noted_version_is_taken_on_if_its_tables_fit(log_url: st
     engine = create_engine(log_url)
     with engine.begin() as connection:
         connection.execute(text(f"DROP TABLE {VERSION_TABLE}"))
-        connection.execute(text("DROP TABLE outbox"))
+        for later in ("outbox", "certificates", "ledger", "id_hashing"):
+            connection.execute(text(f"DROP TABLE {later}"))
         connection.execute(text("INSERT INTO events VALUES (7, 'then', 'kept', '{}')"))
     with CaseLog(log_url) as log:
         assert len(differences(log_url, METADATA)) == 0
@@ -147,6 +157,26 @@ def test_a_log_without_a_noted_version_is_taken_on_if_its_tables_fit(log_url: st
     with pytest.raises(FileFormatError, match=r"other tables by the same names: .*cases \(age"):
         CaseLog(log_url)
     engine.dispose()
+
+
+def test_a_log_of_schema_3_gets_certificates_ledger_and_ids_as_given(
+    log_url: str, verdict_table: MakeTable
+) -> None:
+    with CaseLog(log_url) as log:
+        log.add(verdict_table(["c1"]))
+        log.record_event("rollback", {}, now=NOW)
+    engine = create_engine(log_url)
+    with engine.begin() as connection:
+        for later in ("certificates", "ledger", "id_hashing"):
+            connection.execute(text(f"DROP TABLE {later}"))
+        connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0003'"))
+    engine.dispose()
+    with CaseLog(log_url) as log:
+        assert differences(log_url, METADATA) == []
+        assert log.cases_after()["case_id"].tolist() == ["c1"]
+        assert log.events()["kind"].tolist() == ["rollback"]
+        assert log.ledger().empty
+        assert log.add(verdict_table(["c2"])).added == ("c2",)
 
 
 def test_a_log_of_a_newer_version_is_refused_by_name(log_url: str) -> None:

@@ -14,7 +14,7 @@ from segqc_conformal.cli.app import main
 from segqc_conformal.evaluation.voxel_errors import VoxelErrors, write_voxel_errors
 from segqc_conformal.features.table import read_table, write_table
 from segqc_conformal.gate import CalibratedGate
-from segqc_conformal.patients import split_patients
+from segqc_conformal.patients import pseudonym, split_patients
 from segqc_conformal.quality.predictor import fit_quality
 from segqc_conformal.verdict_table import VERDICT_COLUMNS
 
@@ -433,6 +433,52 @@ def test_audits_go_from_drawing_to_recalibration_and_back(
     assert segqc("recalibrate", *who, "--features", "x", "--log", "y") == 1
     assert segqc("recalibrate", *log, "--since", first, *who) == 1
     assert "CalibrationError" in segqc.err
+
+
+def test_with_hashed_ids_the_hospital_goes_on_speaking_of_its_own(
+    segqc: Segqc, saved: CalibratedGate, cohort: Cohort
+) -> None:
+    Path("salt").write_text("the salt of this hospital\n")
+    hashed, log = ("--hash-ids", "salt"), ("--log", "sqlite:///log.db")
+    new = cohort(50, 5000)
+    write_table(new.drop(columns="dice"), "new.parquet")
+    assert segqc("judge", "calibration", "new.parquet", "--out", "verdicts.parquet") == 0
+    add = ("log", "add", "verdicts.parquet", "--features", "new.parquet", *MONITOR)
+    assert segqc(*add, *hashed) == 0
+    assert "50 cases added" in segqc.out
+    assert segqc(*add) == 1
+    assert "received no salt; remedy: give the file with the salt" in segqc.err
+    Path("other").write_text("the salt of another hospital\n")
+    assert segqc(*add, "--hash-ids", "other") == 1
+    assert "received a salt of fingerprint" in segqc.err
+    draw = ("audit", "next", *MONITOR, "--rate", 0.6, "--secret-seed", 11, "--out", "todo.csv")
+    assert segqc(*draw) == 0
+    unnamed = read_table("todo.csv")
+    assert unnamed["case_id"].str.fullmatch("[0-9a-f]{32}").all()
+    assert segqc(*draw, *hashed, "--cases", "verdicts.parquet") == 0
+    todo = read_table("todo.csv")
+    assert set(todo["case_id"]) <= set(new["case_id"])
+    answers = new[new["case_id"].isin(todo["case_id"])][["case_id", "structure", "dice"]]
+    stored = dict(zip(todo["case_id"], unnamed["case_id"], strict=True))
+    write_table(answers.head(20), "as-given.csv")
+    write_table(answers.assign(case_id=answers["case_id"].map(stored)), "as-stored.csv")
+    assert segqc("audit", "add", "as-given.csv", *MONITOR, *hashed) == 0
+    assert segqc("audit", "add", "as-stored.csv", *MONITOR) == 0
+    assert f"{len(todo)} audits recorded, 0 refused" in segqc.out
+    assert segqc("monitor", "run", *MONITOR) == 0
+    assert segqc("status", "calibration", *log) == 0
+    assert "false WATCH" in segqc.out
+    who = ("--calibration", "calibration", "--by", "bob", "--reason", "new scanner")
+    assert segqc("recalibrate", *log, "--since", new["case_id"].iloc[0], *who) == 1
+    assert "give the salt (`--hash-ids`)" in segqc.err
+    assert segqc("recalibrate", "--features", "new.parquet", *who, *hashed) == 1
+    assert segqc("recalibrate", *log, "--since", new["case_id"].iloc[0], *who, *hashed) == 0
+    calibrated = CalibratedGate.load("calibration").certificate.lineage["calibration_patients"]
+    assert set(calibrated) <= {pseudonym(patient) for patient in new["patient_id"]}
+    # nobody calibrates twice, whatever form the ids come in
+    write_table(new[new["patient_id"].map(pseudonym).isin(calibrated)], "again.parquet")
+    assert segqc("recalibrate", "--features", "again.parquet", *who) == 1
+    assert "received 0; " in segqc.err
 
 
 def test_an_alarm_raises_audits_and_speaks_in_verdicts_and_harm_refers_all(

@@ -369,17 +369,18 @@ CHILD = """
 import os, signal, sys
 from datetime import UTC, datetime
 import pandas as pd
-import segqc_conformal.case_log.log as log_module
+import segqc_conformal.case_log.monitor_record as log_module
+from segqc_conformal.case_log import CaseLog
 from segqc_conformal.monitors import Segment, WatchedGate, run
 
 url, profile, inside, commits = sys.argv[1], sys.argv[2], sys.argv[3] == "inside", int(sys.argv[4])
 run.BATCH = 25
-write_events, commit, count = log_module.write_events, log_module.CaseLog.commit_monitor, 0
+write_spent, commit, count = log_module.write_spent, CaseLog.commit_monitor, 0
 
-def killed_inside(connection, events, now, **named):
+def killed_inside(*arguments):
     global count
     count += 1
-    write_events(connection, events, now, **named)
+    write_spent(*arguments)
     if inside and count == commits:  # all is written, the transaction is open
         os.kill(os.getpid(), signal.SIGKILL)
 
@@ -388,8 +389,8 @@ def killed_after(self, *arguments, **named):
     if not inside and count == commits:
         os.kill(os.getpid(), signal.SIGKILL)
 
-log_module.write_events, log_module.CaseLog.commit_monitor = killed_inside, killed_after
-with log_module.CaseLog(url) as log:
+log_module.write_spent, CaseLog.commit_monitor = killed_inside, killed_after
+with CaseLog(url) as log:
     segment = Segment("all", None, 0.1, None)
     gate = WatchedGate("f00d", pd.read_parquet(profile), (segment,))
     run.run_monitors(log, gate, datetime(2026, 11, 23, 8, tzinfo=UTC), notify=True)
@@ -405,7 +406,8 @@ def test_a_run_killed_inside_and_after_a_commit_is_replayed_bit_for_bit(
     with CaseLog(log_url) as log:
         verdicts, features = judged(0, scores)
         log.add(verdicts, features)
-        for where, commits, cursor in (("inside", 3, 50), ("after", 2, 100)):
+        # the first commit of the first run says that the monitors begin
+        for where, commits, cursor in (("inside", 4, 50), ("after", 2, 100)):
             command = [
                 sys.executable,
                 "-c",

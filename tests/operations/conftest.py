@@ -1,11 +1,21 @@
-"""A receiver of webhooks on loopback, shared by these tests."""
+"""A receiver of webhooks on loopback, and a hospital whose cases changed."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
+
+from segqc_conformal.case_log import CaseLog
+from segqc_conformal.cli.app import main
+from segqc_conformal.gate import CalibratedGate
+
+Cohort = Callable[..., pd.DataFrame]
+SECRET = "a secret of more than sixteen bytes"
+LOG = "sqlite:///log.db"
 
 
 class Receiver(HTTPServer):
@@ -48,3 +58,35 @@ def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+class Segqc:
+    """Run `segqc`; keep what it printed."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys, self.out, self.err = capsys, "", ""
+
+    def __call__(self, *words: object) -> Any:
+        with pytest.raises(SystemExit) as stopped:
+            main([str(word) for word in words])
+        self.out, self.err = self._capsys.readouterr()
+        return stopped.value.code
+
+
+@pytest.fixture
+def segqc(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    gate: CalibratedGate,
+    cohort: Cohort,
+) -> Segqc:
+    """Log cases that were judged after a change."""
+    monkeypatch.chdir(tmp_path)
+    gate.save("calibration", by="ann", reason="first")
+    Path("secret").write_text(SECRET + "\n")
+    new = pd.concat([cohort(60, 5000, empty=0.03), cohort(120, 6000)], ignore_index=True)
+    new.loc[new["case_id"] >= "c6000", "feature_agreement"] *= 0.5
+    with CaseLog(LOG) as log:
+        log.add(gate.judge(new), new, gate_patients=gate.patients)
+    return Segqc(capsys)

@@ -4,20 +4,15 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pytest
 
 from segqc_conformal.case_log import CaseLog
-from segqc_conformal.cli.app import main
-from segqc_conformal.gate import CalibratedGate
 
-Cohort = Callable[..., pd.DataFrame]
-SECRET = "a secret of more than sixteen bytes"
 LOG = "sqlite:///log.db"
+SECRET = "a secret of more than sixteen bytes"
 RUN = ("monitor", "run", "--log", LOG, "--calibration", "calibration")
 AS_OF = ("--as-of", "2026-11-23T08:00:00")
 
@@ -39,39 +34,7 @@ COMMAND = "from segqc_conformal.cli.app import main; main(sys.argv[1:])"
 CONNECTS = "import socket; socket.create_connection(('192.0.2.1', 80), timeout=1)"
 
 
-class Segqc:
-    """Run `segqc`; keep what it printed."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys, self.out, self.err = capsys, "", ""
-
-    def __call__(self, *words: object) -> Any:
-        with pytest.raises(SystemExit) as stopped:
-            main([str(word) for word in words])
-        self.out, self.err = self._capsys.readouterr()
-        return stopped.value.code
-
-
-@pytest.fixture
-def segqc(
-    capsys: pytest.CaptureFixture[str],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    gate: CalibratedGate,
-    cohort: Cohort,
-) -> Segqc:
-    """Log cases that were judged after a change."""
-    monkeypatch.chdir(tmp_path)
-    gate.save("calibration", by="ann", reason="first")
-    Path("secret").write_text(SECRET + "\n")
-    new = pd.concat([cohort(60, 5000, empty=0.03), cohort(120, 6000)], ignore_index=True)
-    new.loc[new["case_id"] >= "c6000", "feature_agreement"] *= 0.5
-    with CaseLog(LOG) as log:
-        log.add(gate.judge(new), new, gate_patients=gate.patients)
-    return Segqc(capsys)
-
-
-def test_one_slot_run_twice_is_told_once_and_found_once(segqc: Segqc, receiver: Any) -> None:
+def test_one_slot_run_twice_is_told_once_and_found_once(segqc: Any, receiver: Any) -> None:
     run = (*RUN, *AS_OF, "--webhook", receiver.url, "--webhook-secret-file", "secret")
     assert segqc(*run, "--prometheus", "out/segqc.prom") == 10
     assert segqc.err == ""
@@ -94,7 +57,7 @@ def test_one_slot_run_twice_is_told_once_and_found_once(segqc: Segqc, receiver: 
 
 
 def test_a_webhook_that_fails_changes_no_exit_code_and_is_told_later(
-    segqc: Segqc, receiver: Any
+    segqc: Any, receiver: Any
 ) -> None:
     run = (*RUN, "--webhook", receiver.url, "--webhook-secret-file", "secret")
     receiver.answers = [503]
@@ -108,14 +71,14 @@ def test_a_webhook_that_fails_changes_no_exit_code_and_is_told_later(
 
 
 def test_without_a_webhook_nobody_is_told_of_what_happened_meanwhile(
-    segqc: Segqc, receiver: Any
+    segqc: Any, receiver: Any
 ) -> None:
     assert segqc(*RUN) == 10
     assert segqc(*RUN, "--webhook", receiver.url, "--webhook-secret-file", "secret") == 10
     assert receiver.requests == []
 
 
-def test_wrong_usage_of_the_webhook_is_an_error_before_anything_runs(segqc: Segqc) -> None:
+def test_wrong_usage_of_the_webhook_is_an_error_before_anything_runs(segqc: Any) -> None:
     for words in (
         ("--webhook", "http://127.0.0.1:9/"),
         ("--webhook-secret-file", "secret"),
@@ -129,7 +92,7 @@ def test_wrong_usage_of_the_webhook_is_an_error_before_anything_runs(segqc: Segq
         assert log.events().empty
 
 
-def test_two_runs_at_once_do_not_both_work(segqc: Segqc) -> None:
+def test_two_runs_at_once_do_not_both_work(segqc: Any) -> None:
     with CaseLog(LOG) as log, log.only_run():
         assert segqc(*RUN) == 1
         assert segqc.out == ""
@@ -144,7 +107,7 @@ def guarded(code: str, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def test_a_default_run_connects_to_nobody(segqc: Segqc) -> None:
+def test_a_default_run_connects_to_nobody(segqc: Any) -> None:
     done = guarded(COMMAND, *RUN, "--prometheus", "segqc.prom")
     assert done.returncode == 10, done.stderr
     assert json.loads(done.stdout)["status"] == "alarm"
