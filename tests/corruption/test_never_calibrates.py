@@ -17,7 +17,7 @@ from segqc_conformal.features.table import check_feature_table, read_table, writ
 from segqc_conformal.further_look import look_again
 from segqc_conformal.pilot_plan import sizes_from_pilot
 from segqc_conformal.quality.predictor import fit_quality
-from segqc_conformal.reports.comparison import compare_predictors
+from segqc_conformal.evaluation.comparison import compare_predictors
 from segqc_conformal.reweighting import reweight
 
 REFUSED = (
