@@ -4,45 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from html import escape
 
 import pandas as pd
 
+from segqc_conformal.reports.monitor_evidence import StreamEvidence
 from segqc_conformal.reports.page import Section, notice, number, paragraph, table
 
-__all__ = ["StreamEvidence", "happened", "in_short", "meaning", "streams"]
+__all__ = ["happened", "in_short", "meaning", "streams"]
 
 EVENTS_SHOWN = 50
 VERSION_LENGTH = 64  # a version's name, of which the first digits are shown
-
-
-@dataclass(frozen=True)
-class StreamEvidence:
-    """What a monitor knows about one stream.
-
-    Parameters
-    ----------
-    name : str
-    log_evidence : float
-        Natural logarithm of the evidence against "nothing changed".
-    alarm_level : float
-        The stream alarms when its log evidence reaches this.
-    alarmed : bool
-        Now or earlier.
-    change_point : str or int, optional
-        Where the change probably began: a case id or number; an estimate.
-
-    Notes
-    -----
-    Guarantee: that of the monitor it came from.
-    """
-
-    name: str
-    log_evidence: float
-    alarm_level: float
-    alarmed: bool
-    change_point: str | int | None = None
 
 
 def in_short(states: Sequence[StreamEvidence], cases: int) -> Section:
@@ -72,10 +44,10 @@ def in_short(states: Sequence[StreamEvidence], cases: int) -> Section:
     return Section("Did the cases change?", text + paragraph(f"{cases} recent cases are shown."))
 
 
-def streams(states: Sequence[StreamEvidence]) -> Section:
-    """Tabulate the evidence of each stream against its alarm level."""
+def streams(states: Sequence[StreamEvidence]) -> str:
+    """Tabulate the evidence of each stream against its alarm level, the closest to it first."""
     if not states:
-        return Section("Evidence per stream", paragraph("No monitor state was given."))
+        return paragraph("No monitor has run.")
     ordered = sorted(states, key=lambda state: state.alarm_level - state.log_evidence)
     head = ("stream", "log evidence", "alarm level", "state", "since about case")
     rows = [
@@ -95,7 +67,7 @@ def streams(states: Sequence[StreamEvidence]) -> Section:
         "bound between the streams. Streams that alarmed themselves are where the change was "
         "seen; the order of the others is descriptive."
     )
-    return Section("Evidence per stream", f"{text}{table(head, rows)}{bars}")
+    return f"{text}{table(head, rows)}{bars}"
 
 
 def _bar(state: StreamEvidence) -> str:

@@ -45,7 +45,8 @@ def audits(told: pd.DataFrame) -> Section:
     text = paragraph(
         "A case is wrong where its Dice lies at or below the threshold although it was accepted "
         "(accepted error), or outside its interval (miscoverage). “between” gives the ends "
-        "of the average risk since the audit rate last changed, at every number of audits at once. "
+        "of the average risk of all audits so far, at every number of audits at once; where audits "
+        "became more frequent, later cases weigh more in it. "
         "Of one site nothing is promised unless the gate promises by site."
     )
     return Section("Audits", text + table(list(told.columns), told.to_numpy().tolist()))

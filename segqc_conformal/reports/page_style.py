@@ -45,6 +45,12 @@ figcaption { margin-top: 2px; }
 .case h3 { margin: 0 0 4px; overflow-wrap: anywhere; }
 .case p { margin: 0 0 6px; }
 img { max-width: 100%; height: auto; display: block; border-radius: 4px; background: #000; }
+.strip { display: block; width: 100%; max-width: 300px; height: auto; }
+.strip line { stroke: #9aa7ae; stroke-width: 1; }
+.strip path, .strip circle { fill: #b23a2e; }
+.values { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 290px), 1fr));
+  gap: 4px 22px; }
+.values p { margin: 4px 0 0; }
 details { margin: 6px 0; }
 summary { cursor: pointer; color: var(--accent); padding: 4px 0; }
 iframe { width: 100%; min-height: 900px; border: 1px solid var(--line); border-radius: 6px;

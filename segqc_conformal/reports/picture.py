@@ -31,8 +31,8 @@ class Picture:
     image : ndarray of float, shape (rows, columns)
     mask : ndarray of int, shape (rows, columns)
         Label map that was judged.
-    uncertainty : ndarray of float, shape (rows, columns)
-        >= 0.
+    uncertainty : ndarray of float, shape (rows, columns), optional
+        >= 0; None: not shown.
     reference : ndarray of int, shape (rows, columns), optional
         Label map of an expert.
     pixel_mm : tuple of float
@@ -47,7 +47,7 @@ class Picture:
 
     image: NDArray[Any]
     mask: NDArray[Any]
-    uncertainty: NDArray[Any]
+    uncertainty: NDArray[Any] | None
     reference: NDArray[Any] | None = None
     pixel_mm: tuple[float, float] = (1.0, 1.0)
     largest_uncertainty: float = 1.0
@@ -56,13 +56,17 @@ class Picture:
     def caption(self) -> str:
         """What the colours mean."""
         reference = "" if self.reference is None else ", reference mask in blue"
+        if self.uncertainty is None:
+            masked = bool((self.mask > 0).any())
+            mask = "judged mask in yellow" if masked else "without a mask"
+            return f"Left: image. Right: {mask}{reference}."
         return (
             f"Left: image. Middle: judged mask in yellow{reference}. Right: uncertainty, brightest "
             f"= {self.largest_uncertainty:.2g}, the largest of this case."
         )
 
     def png(self) -> bytes:
-        """Return the three panels side by side as a PNG.
+        """Return the panels side by side as a PNG.
 
         Notes
         -----
@@ -76,11 +80,12 @@ class Picture:
         if self.reference is not None:
             outlined[_outline(_enlarged(self.reference, repeats))] = REFERENCE_COLOUR
         outlined[_outline(_enlarged(self.mask, repeats))] = MASK_COLOUR
-        share = np.clip(self.uncertainty / max(self.largest_uncertainty, 1e-12), 0.0, 1.0)
-        heat = _heat(_enlarged(share, repeats), plain)
         gap = np.full((grey.shape[0], GAP, 3), 255.0)
-        panels = np.concatenate([plain, gap, outlined, gap, heat], axis=1)
-        return png_bytes(panels.round().astype(np.uint8))
+        panels = [plain, gap, outlined]
+        if self.uncertainty is not None:
+            share = np.clip(self.uncertainty / max(self.largest_uncertainty, 1e-12), 0.0, 1.0)
+            panels += [gap, _heat(_enlarged(share, repeats), plain)]
+        return png_bytes(np.concatenate(panels, axis=1).round().astype(np.uint8))
 
     def _repeats(self) -> tuple[int, int]:
         finest = min(self.pixel_mm)
@@ -98,7 +103,7 @@ class Picture:
 def mid_slice(
     case: Case,
     mask: ArrayLike,
-    uncertainty_map: ArrayLike,
+    uncertainty_map: ArrayLike | None = None,
     reference: ArrayLike | None = None,
 ) -> Picture:
     """Cut the slice of a case that shows most.
@@ -109,16 +114,17 @@ def mid_slice(
         Its first channel is shown.
     mask : array_like of int, shape ``(*spatial)``
         The judged label map.
-    uncertainty_map : array_like of float, shape ``(*spatial)``
-        For example the predictive entropy.
+    uncertainty_map : array_like of float, shape ``(*spatial)``, optional
+        For example the predictive entropy. None: not shown.
     reference : array_like of int, shape ``(*spatial)``, optional
         None: `case.reference`, where there is one.
 
     Returns
     -------
     Picture
-        Of a volume, the slice with most mask, or most uncertainty where the mask is empty, across
-        the axis of the largest voxel size (the last one where they are equal).
+        Of a volume, the slice with most mask, or most uncertainty where the mask is empty, or the
+        middle one where that is not given, across the axis of the largest voxel size (the last one
+        where they are equal).
 
     Raises
     ------
@@ -137,8 +143,11 @@ def mid_slice(
     (5, 4)
     """
     reference = case.reference if reference is None else np.asarray(reference)
-    mask, uncertainty = np.asarray(mask), np.asarray(uncertainty_map, dtype=np.float64)
-    for labels in (mask, uncertainty, *([] if reference is None else [reference])):
+    mask = np.asarray(mask)
+    uncertainty = None if uncertainty_map is None else np.asarray(uncertainty_map, dtype=np.float64)
+    given = {"mask": mask, "uncertainty": uncertainty, "reference": reference}
+    shown = {name: labels for name, labels in given.items() if labels is not None}
+    for labels in shown.values():
         if labels.shape != case.spatial_shape or labels.ndim not in (2, 3):
             raise GeometryError(
                 f"2 or 3 spatial axes and the shape of the image {case.spatial_shape}",
@@ -146,26 +155,27 @@ def mid_slice(
                 "give the mask and the map on the grid of the image",
                 case.case_id,
             )
-    planes = [case.channels_first()[0], mask, uncertainty]
-    planes += [] if reference is None else [reference]
+    planes = {"image": case.channels_first()[0], **shown}
     spacing = case.spacing
     if mask.ndim == 3:
         axis = max(range(3), key=lambda place: (spacing[place], place))
-        place = _slice_with_most(mask > 0 if (mask > 0).any() else uncertainty, axis)
-        planes = [plane.take(place, axis) for plane in planes]
+        place = _slice_with_most(mask > 0 if (mask > 0).any() else uncertainty, mask.shape, axis)
+        planes = {name: plane.take(place, axis) for name, plane in planes.items()}
         spacing = tuple(step for place, step in enumerate(spacing) if place != axis)
-    image, judged, heat, *rest = [np.rot90(plane) for plane in planes]
+    turned = {name: np.rot90(plane) for name, plane in planes.items()}
     return Picture(
-        image,
-        judged,
-        heat,
-        rest[0] if rest else None,
+        turned["image"],
+        turned["mask"],
+        turned.get("uncertainty"),
+        turned.get("reference"),
         pixel_mm=(spacing[1], spacing[0]),
-        largest_uncertainty=float(uncertainty.max()),
+        largest_uncertainty=1.0 if uncertainty is None else float(uncertainty.max()),
     )
 
 
-def _slice_with_most(values: NDArray[Any], axis: int) -> int:
+def _slice_with_most(values: NDArray[Any] | None, shape: tuple[int, ...], axis: int) -> int:
+    if values is None:
+        return shape[axis] // 2
     others = tuple(place for place in range(3) if place != axis)
     return int(values.sum(axis=others).argmax())
 

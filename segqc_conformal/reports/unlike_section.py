@@ -1,0 +1,76 @@
+"""The most changed cases, with a picture where there is an image, and their values in any case."""
+
+from __future__ import annotations
+
+from html import escape
+
+import pandas as pd
+
+from segqc_conformal.errors import SegqcError
+from segqc_conformal.reports.case_pictures import CasePictures
+from segqc_conformal.reports.page import Section, number, paragraph, percent, picture
+from segqc_conformal.reports.strip import strip
+from segqc_conformal.reports.unlike_cases import tail_shares, unlike_cases
+
+__all__ = ["most_changed"]
+
+COLUMNS_SHOWN = 4
+
+
+def most_changed(
+    then: pd.DataFrame, now: pd.DataFrame, pictures: CasePictures | None = None
+) -> Section:
+    """Show the recent cases that look least like the calibration cases.
+
+    Parameters
+    ----------
+    then, now : DataFrame
+        As `one_row_per_case` returns them.
+    pictures : CasePictures, optional
+        A case whose image is missing or broken is shown by its values, with the reason.
+    """
+    title = "The most changed cases"
+    tails = tail_shares(then, now)
+    chosen = unlike_cases(tails)
+    if chosen.empty:
+        return Section(title, paragraph("There is no recent case to compare."))
+    text = paragraph(
+        "The recent cases that look least like the calibration cases, all quantities together. "
+        "Some case is always the most unlike: these are where to look first, and nothing need be "
+        "wrong with them. Grey: the calibration cases' values; red: this case."
+    )
+    cards = "".join(
+        _card(str(case), then, now.loc[case], tails.loc[case], pictures) for case in chosen.index
+    )
+    return Section(title, f'{text}<div class="grid">{cards}</div>')
+
+
+def _card(
+    case_id: str,
+    then: pd.DataFrame,
+    values: pd.Series,
+    tails: pd.Series,
+    pictures: CasePictures | None,
+) -> str:
+    furthest = tails.dropna().sort_values(kind="stable").index[:COLUMNS_SHOWN]
+    strips = "".join(_value(str(name), then[name], float(values[name])) for name in furthest)
+    return (
+        f'<div class="case"><h3>{escape(case_id)}</h3>{_pictured(case_id, pictures)}'
+        f'<div class="values">{strips}</div></div>'
+    )
+
+
+def _value(name: str, then: pd.Series, value: float) -> str:
+    share = float((then.dropna() < value).mean())
+    words = f"{name}: {number(value, 3)}, above {percent(share)} of calibration cases"
+    return f"<div>{paragraph(words, 'note')}{strip(then.to_numpy(), value, words)}</div>"
+
+
+def _pictured(case_id: str, pictures: CasePictures | None) -> str:
+    if pictures is None:
+        return ""
+    try:
+        shown = pictures.of(case_id)
+    except SegqcError as error:
+        return paragraph(f"No picture: {error}.", "note")
+    return picture(shown.png(), f"Slice of case {case_id}") + paragraph(shown.caption, "note")
