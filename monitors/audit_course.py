@@ -179,7 +179,7 @@ def course_rows(audits: pd.DataFrame, share: float) -> pd.DataFrame:
 
 
 def _periods(drawn: Iterable[tuple[str, int]]) -> Iterator[int]:
-    """Number the times between changes of a rate; every stratum is seen with one epoch in each."""
+    """Yield the period of each draw: a time in which every stratum is seen with one epoch."""
     period, epochs = 0, dict[str, int]()
     for stratum, epoch in drawn:
         if epochs.setdefault(stratum, epoch) != epoch:

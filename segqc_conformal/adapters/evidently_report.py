@@ -155,8 +155,9 @@ def _run(
     # beside the metrics and not in them: a metric is known by its settings, and its course over
     # runs is drawn only while they stay the same
     told = pd.DataFrame({f"{each.kind}: {each.name}": [each.value] for each in figures})
+    beside = {FIGURES: told} if figures else None
     report = Report(metrics, include_tests=False, tags=tags)
-    return report.run(*datasets, timestamp=now, additional_data={FIGURES: told} if figures else None)
+    return report.run(*datasets, timestamp=now, additional_data=beside)
 
 
 def _p_values(result: dict[str, Any]) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -120,7 +120,7 @@ def _top(rows: pd.DataFrame, bound: float) -> float:
     return float(min(1.0, 1.3 * max(settled, rows["risk"].iloc[-1], 2 * bound)))
 
 
-def _hover(row: dict[str, Any]) -> str:
+def _hover(row: Mapping[Any, Any]) -> str:
     said = "wrong" if row["loss"] else "as promised"
     return (
         f"audit {row['audits']} ({row['time']:%Y-%m-%d}): {said}<br>so far {number(row['risk'])}, "

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
-from segqc_conformal.errors import InputError
 from segqc_conformal.features.case_folders import find_files
 from segqc_conformal.reports.picture import Picture, mid_slice
 
@@ -39,30 +36,25 @@ class CasePictures:
         self._images = find_files(images)
         self._masks = {} if masks is None else find_files(masks)
 
-    def of(self, case_id: str) -> Picture:
-        """Read the files of a case and cut the slice that shows most.
+    def of(self, case_id: str) -> Picture | None:
+        """Read the files of a case and cut the slice that shows most; None without an image.
 
         Raises
         ------
-        InputError
-            If there is no image of the case.
         FileFormatError, GeometryError
             If a file cannot be read, or the mask does not lie on the image's grid.
         """
         from segqc_conformal.adapters.nifti import read_case
 
         if case_id not in self._images:
-            raise InputError(
-                "an image of each case that is shown",
-                f"no {case_id}.nii.gz",
-                "add it to the folder of images",
-                case_id,
-            )
+            return None
         case = read_case(
             self._images[case_id],
             case_id=case_id,
             patient_id=case_id,  # not shown
             mask=self._masks.get(case_id),
         )
-        mask = np.zeros(case.spatial_shape, int) if case.mask is None else case.mask
+        mask = case.mask
+        if mask is not None and mask.ndim > len(case.spatial_shape):
+            mask = mask.max(axis=0)  # overlapping regions: the outline of all of them
         return mid_slice(case, mask)

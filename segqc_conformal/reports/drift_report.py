@@ -127,10 +127,10 @@ def write_drift_report(
     return written
 
 
-def _by_case(rows: pd.DataFrame, name: str, default: object) -> pd.Series:
+def _by_case(rows: pd.DataFrame, name: str, default: str | bool) -> pd.Series:
     case = "case_id" if "case_id" in rows else "case"
-    values = rows.assign(**{name: rows.get(name, default)}).drop_duplicates(case, keep="last")
-    return values.set_index(case)[name].fillna(default)
+    last = rows.drop_duplicates(case, keep="last").set_index(case)
+    return last[name].fillna(default) if name in last else pd.Series(default, index=last.index)
 
 
 def _figures(evidence: MonitorEvidence) -> list[MonitorFigure]:
@@ -153,7 +153,8 @@ def _classified(
     then: pd.DataFrame, recent: pd.DataFrame, current: pd.DataFrame
 ) -> DomainClassifier | str:
     # a further case of a patient would stand on both sides of the split
-    return domain_classifier(then, recent[~_by_case(current, "repeat", False).reindex(recent.index)])
+    repeat = _by_case(current, "repeat", False).reindex(recent.index).astype(bool)
+    return domain_classifier(then, recent[~repeat])
 
 
 def _details(

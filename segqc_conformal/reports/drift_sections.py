@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from html import escape
 
 import pandas as pd
 
 from segqc_conformal.reports.monitor_evidence import StreamEvidence
-from segqc_conformal.reports.page import Section, notice, number, paragraph, table
+from segqc_conformal.reports.page import Section, folded, notice, number, paragraph, table
 
 __all__ = ["happened", "in_short", "meaning", "streams"]
 
 EVENTS_SHOWN = 50
+NAMED, STREAMS_SHOWN = 3, 10
 VERSION_LENGTH = 64  # a version's name, of which the first digits are shown
 
 
@@ -23,13 +23,13 @@ def in_short(states: Sequence[StreamEvidence], cases: int) -> Section:
     if not states:
         text = notice("No monitor has reported yet; the figures below are descriptive.", "plain")
     elif alarmed:
-        where = ", ".join(
-            state.name + (f" (since about case {state.change_point})" if state.change_point else "")
-            for state in alarmed
-        )
+        more = f" and {len(alarmed) - NAMED} more (listed below)" if len(alarmed) > NAMED else ""
+        names = ", ".join(state.name for state in alarmed[:NAMED])
+        since = next((state.change_point for state in alarmed if state.change_point), None)
         text = notice(
-            f"Alarm (WATCH): new cases no longer look like the calibration cases. Noticed in: "
-            f"{where}. Do not rely on the promises until audits clear the change or the gate is "
+            "Alarm (WATCH): new cases no longer look like the calibration cases"
+            f"{'' if since is None else f', since about case {since}'}. Noticed in: {names}{more}. "
+            "Do not rely on the promises until audits clear the change or the gate is "
             "recalibrated.",
             "caution",
         )
@@ -49,34 +49,25 @@ def streams(states: Sequence[StreamEvidence]) -> str:
     if not states:
         return paragraph("No monitor has run.")
     ordered = sorted(states, key=lambda state: state.alarm_level - state.log_evidence)
-    head = ("stream", "log evidence", "alarm level", "state", "since about case")
+    head = ("stream", "log evidence", "alarm level", "state")
     rows = [
         (
             state.name,
             number(state.log_evidence, 2),
             number(state.alarm_level, 2),
             "ALARM" if state.alarmed else "quiet",
-            state.change_point or "–",
         )
         for state in ordered
     ]
-    bars = "".join(_bar(state) for state in ordered)
     text = paragraph(
         "Evidence grows while new cases look unlike the calibration cases and shrinks while they "
         "look alike. A stream alarms when it reaches its level; levels share the false-alarm "
         "bound between the streams. Streams that alarmed themselves are where the change was "
         "seen; the order of the others is descriptive."
     )
-    return f"{text}{table(head, rows)}{bars}"
-
-
-def _bar(state: StreamEvidence) -> str:
-    share = 100.0 * min(max(state.log_evidence / state.alarm_level, 0.0), 1.0)
-    over = ' class="over"' if state.alarmed else ""
-    return (
-        f'<p class="note">{escape(state.name)}<span class="bar"><i{over} '
-        f'style="width:{0.0 if math.isnan(share) else share:.0f}%"></i></span></p>'
-    )
+    shown, rest = rows[:STREAMS_SHOWN], rows[STREAMS_SHOWN:]
+    folded_rest = folded(f"{len(rest)} more streams", table(head, rest)) if rest else ""
+    return f"{text}{table(head, shown)}{folded_rest}"
 
 
 def meaning() -> Section:

@@ -91,7 +91,7 @@ def _of_watch(watch: ExchangeabilityWatch) -> list[StreamEvidence]:
     state = watch.state()
     return [
         StreamEvidence(
-            name=name,
+            name=name.removeprefix("feature_"),
             log_evidence=excess + levels[name],
             alarm_level=levels[name],
             alarmed=name in state.located,

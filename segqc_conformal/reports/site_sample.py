@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 __all__ = ["site_sample"]
 
@@ -42,17 +43,16 @@ def site_sample(sites: pd.Series, most: int, seed: int = 0) -> pd.Index:
     groups = [places[(sites == site).to_numpy()] for site in sorted(sites.unique())]
     counts = _shares(np.array([len(group) for group in groups]), most)
     kept = [
-        rng.choice(group, count, replace=False)
-        for group, count in zip(groups, counts, strict=True)
+        rng.choice(group, count, replace=False) for group, count in zip(groups, counts, strict=True)
     ]
     return sites.index[np.sort(np.concatenate(kept))]
 
 
-def _shares(cases: np.ndarray, most: int) -> np.ndarray:
+def _shares(cases: NDArray[np.intp], most: int) -> NDArray[np.intp]:
     """One of each, and the rest of `most` in proportion to what is left."""
     more = max(0, most - len(cases))
     exact = more * (cases - 1) / max(1, (cases - 1).sum())
-    counts = np.floor(exact).astype(int)
+    counts = np.floor(exact).astype(np.intp)
     first = np.argsort(counts - exact, kind="stable")[: more - counts.sum()]
     counts[first] += 1
-    return 1 + counts
+    return np.asarray(1 + counts)

@@ -70,4 +70,5 @@ def unlike_cases(tails: pd.DataFrame, most: int = 6) -> pd.Series:
     that anything is wrong. Fisher's combination of p-values, without its distribution, as columns
     are not independent.
     """
-    return (-np.log(tails)).mean(axis=1).dropna().sort_values(ascending=False, kind="stable")[:most]
+    unlike: pd.Series = -np.log(tails).mean(axis=1).dropna()
+    return unlike.sort_values(ascending=False, kind="stable").head(most)

@@ -37,7 +37,8 @@ def most_changed(
     text = paragraph(
         "The recent cases that look least like the calibration cases, all quantities together. "
         "Some case is always the most unlike: these are where to look first, and nothing need be "
-        "wrong with them. Grey: the calibration cases' values; red: this case."
+        "wrong with them. Grey: the values of the calibration cases; red: this case, and above or "
+        "below how many of them it lies."
     )
     cards = "".join(
         _card(str(case), then, now.loc[case], tails.loc[case], pictures) for case in chosen.index
@@ -61,9 +62,17 @@ def _card(
 
 
 def _value(name: str, then: pd.Series, value: float) -> str:
-    share = float((then.dropna() < value).mean())
-    words = f"{name}: {number(value, 3)}, above {percent(share)} of calibration cases"
+    words = f"{name}: {number(value, 3)}, {_where(then.dropna(), value)}"
     return f"<div>{paragraph(words, 'note')}{strip(then.to_numpy(), value, words)}</div>"
+
+
+def _where(known: pd.Series, value: float) -> str:
+    share = float((known < value).mean())
+    if share == 1.0:
+        return f"above all {len(known)}"
+    if (known > value).all():
+        return f"below all {len(known)}"
+    return f"above {percent(share)}"
 
 
 def _pictured(case_id: str, pictures: CasePictures | None) -> str:
@@ -73,4 +82,6 @@ def _pictured(case_id: str, pictures: CasePictures | None) -> str:
         shown = pictures.of(case_id)
     except SegqcError as error:
         return paragraph(f"No picture: {error}.", "note")
+    if shown is None:
+        return paragraph("No picture: the folder of images has none of this case.", "note")
     return picture(shown.png(), f"Slice of case {case_id}") + paragraph(shown.caption, "note")
