@@ -26,7 +26,9 @@ def test_cases_far_out_in_many_columns_come_first():
 
 def test_cases_like_the_calibration_cases_score_about_one():
     rng = np.random.default_rng(0)
-    then, now = (pd.DataFrame(rng.normal(size=(size, 3)), columns=list("abc")) for size in (999, 500))
+    then, now = (
+        pd.DataFrame(rng.normal(size=(size, 3)), columns=list("abc")) for size in (999, 500)
+    )
     assert unlike_cases(tail_shares(then, now), most=500).mean() == pytest.approx(1.0, abs=0.1)
 
 
