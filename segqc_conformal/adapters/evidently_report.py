@@ -17,6 +17,7 @@ import pandas as pd
 __all__ = ["DriftSnapshot", "MonitorFigure", "drift_snapshot"]
 
 FIGURES = "figures of the monitors"
+DRIFT_SHARE = 0.5  # of the columns, from which on evidently calls the whole table drifted
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,11 @@ def _run(
         for each in figures
     ]
     if used:
-        metrics.append(DataDriftPreset(columns=used, num_method="ks", num_threshold=threshold))
+        metrics.append(
+            DataDriftPreset(
+                columns=used, num_method="ks", num_threshold=threshold, drift_share=DRIFT_SHARE
+            )
+        )
     definition = DataDefinition(numerical_columns=used)
     datasets = [
         Dataset.from_pandas(

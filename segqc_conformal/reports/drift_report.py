@@ -168,7 +168,8 @@ def _details(
     )
     text = paragraph(
         f"By evidently: {which} against {calibration} calibration cases, each column by a "
-        f"Kolmogorov-Smirnov test; “detected” is p < {P_THRESHOLD:g}, uncorrected. Descriptive. "
+        f"Kolmogorov-Smirnov test; “detected” is p < {P_THRESHOLD:g}, uncorrected, and of the "
+        "dataset where half of the columns or more are. Descriptive. "
         "The figures of the monitors stand beside them, each tested against its alarm level or "
         "bound."
     )
