@@ -158,7 +158,7 @@ def course_rows(audits: pd.DataFrame, share: float) -> pd.DataFrame:
     -----
     Guarantee: within each period, that of `risk_interval` at every number of audits at once: a
     period is a time in which no stratum's rate changed, so its audits are a random sample of the
-    cases that the promise is about.
+    cases that the promise is about, if these are drawn alike at all sites (`AuditRates`).
 
     Examples
     --------

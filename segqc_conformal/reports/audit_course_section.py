@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -35,7 +36,8 @@ def audits_over_time(courses: Sequence[AuditCourse]) -> Section:
         for course in courses
     )
     shares = sorted({course.share for course in courses})
-    chance = " or ".join(percent(1.0 - share, 1 if share < 0.01 else 0) for share in shares)
+    # rounded down: a chance is never overstated
+    chance = " or ".join(f"{math.floor(1e3 * (1.0 - share) + 1e-9) / 10:g} %" for share in shares)
     text = paragraph(
         "The line is the share of wrong cases among the audits so far, in the order of their "
         "answers. While the true share stays as it is, the shaded band holds it at every number of "

@@ -61,8 +61,8 @@ def write_drift_report(
         Its calibration cases are what recent cases are compared with.
     current : DataFrame
         Recent cases: ``case_id`` (or ``case``), ``structure``, ``accept_score``, and where known
-        ``site``, ``predicted_dice``, ``feature_`` columns, and ``repeat``: whether the case is a
-        further one of its patient, or of one of the calibration.
+        ``site``, ``time``, ``predicted_dice``, ``feature_`` columns, and ``repeat``: whether the
+        case is a further one of its patient, or of one of the calibration.
     evidence : MonitorEvidence, optional
         What the monitors found; None: none has run.
     now : datetime, optional
@@ -105,11 +105,11 @@ def write_drift_report(
     )
     sections = [
         segments(evidence.standings),
-        in_short(evidence.streams, len(recent)),
+        in_short(evidence.streams, len(recent), current.get("time", pd.Series(dtype=object))),
         audits_over_time(evidence.courses),
         audits(pd.DataFrame() if evidence.audited is None else evidence.audited),
         ranking(evidence.streams, _classified(then[used], recent[used], current)),
-        most_changed(then, recent, pictures),
+        most_changed(then, recent, sites, pictures),
         what_changed(gate, then, recent, current),
         per_site(gate, current),
         estimates(gate_estimates(gate, current)),

@@ -17,8 +17,8 @@ NAMED, STREAMS_SHOWN = 3, 10
 VERSION_LENGTH = 64  # a version's name, of which the first digits are shown
 
 
-def in_short(states: Sequence[StreamEvidence], cases: int) -> Section:
-    """Say in a sentence or two whether something changed."""
+def in_short(states: Sequence[StreamEvidence], cases: int, times: pd.Series) -> Section:
+    """Say in a sentence or two whether something changed, in how many cases of which time."""
     alarmed = [state for state in states if state.alarmed]
     if not states:
         text = notice("No monitor has reported yet; the figures below are descriptive.", "plain")
@@ -41,7 +41,10 @@ def in_short(states: Sequence[StreamEvidence], cases: int) -> Section:
             f"{number(closest.alarm_level, 1)}.",
             "good",
         )
-    return Section("Did the cases change?", text + paragraph(f"{cases} recent cases are shown."))
+    known = pd.to_datetime(times, utc=True, errors="coerce").dropna()
+    when = f", from {known.min():%Y-%m-%d} to {known.max():%Y-%m-%d}" if len(known) else ""
+    shown = paragraph(f"{cases} recent cases are shown{when}.")
+    return Section("Did the cases change?", text + shown)
 
 
 def streams(states: Sequence[StreamEvidence]) -> str:

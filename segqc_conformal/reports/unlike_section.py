@@ -18,7 +18,10 @@ COLUMNS_SHOWN = 4
 
 
 def most_changed(
-    then: pd.DataFrame, now: pd.DataFrame, pictures: CasePictures | None = None
+    then: pd.DataFrame,
+    now: pd.DataFrame,
+    sites: pd.Series,
+    pictures: CasePictures | None = None,
 ) -> Section:
     """Show the recent cases that look least like the calibration cases.
 
@@ -26,6 +29,8 @@ def most_changed(
     ----------
     then, now : DataFrame
         As `one_row_per_case` returns them.
+    sites : Series of str
+        Of the recent cases, by case.
     pictures : CasePictures, optional
         A case whose image is missing or broken is shown by its values, with the reason.
     """
@@ -41,13 +46,15 @@ def most_changed(
         "below how many of them it lies."
     )
     cards = "".join(
-        _card(str(case), then, now.loc[case], tails.loc[case], pictures) for case in chosen.index
+        _card(str(case), str(sites[case]), then, now.loc[case], tails.loc[case], pictures)
+        for case in chosen.index
     )
     return Section(title, f'{text}<div class="grid">{cards}</div>')
 
 
 def _card(
     case_id: str,
+    site: str,
     then: pd.DataFrame,
     values: pd.Series,
     tails: pd.Series,
@@ -56,7 +63,9 @@ def _card(
     furthest = tails.dropna().sort_values(kind="stable").index[:COLUMNS_SHOWN]
     strips = "".join(_value(str(name), then[name], float(values[name])) for name in furthest)
     return (
-        f'<div class="case"><h3>{escape(case_id)}</h3>{_pictured(case_id, pictures)}'
+        f'<div class="case"><h3>{escape(case_id)}</h3>'
+        f"{paragraph(f'site {site}', 'note')}"
+        f"{_pictured(case_id, pictures)}"
         f'<div class="values">{strips}</div></div>'
     )
 

@@ -193,7 +193,7 @@ def test_sites_never_seen_and_sites_of_one_case_keep_their_case(
     text = written(tmp_path, gate, rare)
     assert kept[0].value_counts().to_dict() == {"A": 10, "NEW": 9, "RARE": 1}
     assert "a sample of 20 of 100 recent cases, drawn by site in proportion" in text
-    assert re.search("RARE.{0,400}new: not calibrated", text)
+    assert re.search("RARE<(?:(?!<tr>).)*new: not calibrated", text)
 
 
 def test_further_cases_of_a_patient_do_not_teach_the_classifier(gate, current, tmp_path):
