@@ -145,11 +145,10 @@ def _run(
         for each in figures
     ]
     if used:
-        metrics.append(
-            DataDriftPreset(
-                columns=used, num_method="ks", num_threshold=threshold, drift_share=DRIFT_SHARE
-            )
+        drift = DataDriftPreset(
+            columns=used, num_method="ks", num_threshold=threshold, drift_share=DRIFT_SHARE
         )
+        metrics.insert(0, drift)
     definition = DataDefinition(numerical_columns=used)
     datasets = [
         Dataset.from_pandas(
@@ -176,6 +175,7 @@ def _p_values(result: dict[str, Any]) -> dict[str, float]:
 @lru_cache(maxsize=1)
 def _figure_metric() -> Any:
     from evidently.core.metric_types import SingleValueCalculation, SingleValueMetric
+    from evidently.legacy.renderers.html_widgets import CounterData, WidgetSize, counter
 
     class MonitorFigureMetric(SingleValueMetric):  # type: ignore[misc]
         kind: str
@@ -184,7 +184,11 @@ def _figure_metric() -> Any:
     class MonitorFigureCalculation(SingleValueCalculation[MonitorFigureMetric]):  # type: ignore[misc]
         def calculate(self, context: Any, current_data: Any, reference_data: Any) -> Any:
             told = context.additional_data[FIGURES].as_dataframe()
-            return self.result(float(told[f"{self.metric.kind}: {self.metric.name}"].iloc[0]))
+            value = float(told[f"{self.metric.kind}: {self.metric.name}"].iloc[0])
+            result = self.result(value)
+            shown = CounterData(self.display_name(), f"{value:.3f}")
+            result.widget = [counter(counters=[shown], size=WidgetSize.HALF)]
+            return result
 
         def display_name(self) -> str:
             return f"{self.metric.kind}: {self.metric.name} (by the monitors, not by evidently)"

@@ -191,8 +191,9 @@ class CaseLog:
         Returns
         -------
         DataFrame
-            One row per (case, structure): ``sequence, case_id, structure, accept_score, reason,
-            message`` and the logged ``feature_`` columns (NaN where there are none).
+            One row per (case, structure): ``sequence, case_id, structure, predicted_dice,
+            accept_score, reason, message`` and the logged ``feature_`` columns (NaN where there
+            are none).
         """
         with self._engine.connect() as connection:
             return read_stream_rows(connection, cursor, calibration, limit)

@@ -30,12 +30,17 @@ __all__ = ["write_drift_report"]
 P_THRESHOLD = 0.001
 MOST_CASES = 10_000
 UNKNOWN = "unknown"
-# the frame grows with what it shows, so that the page scrolls as one
+# the frame grows with what it shows, so that the page scrolls as one; evidently lays its document
+# out for a wide window and cuts off what does not fit, so a narrower one gets it smaller
 FIT_FRAME = """<script>addEventListener("load", () => {
   for (const frame of document.querySelectorAll("iframe")) {
-    const body = frame.contentDocument.body;
-    const fit = () => { frame.style.height = (body.scrollHeight + 24) + "px"; };
-    new ResizeObserver(fit).observe(body);
+    const inside = frame.contentDocument;
+    const fit = () => {
+      inside.body.style.zoom = Math.min(1, frame.clientWidth / 1300);
+      frame.style.height = (inside.documentElement.offsetHeight + 24) + "px";
+    };
+    new ResizeObserver(fit).observe(inside.body);
+    addEventListener("resize", fit);
     fit();
   }
 });</script>"""

@@ -111,7 +111,7 @@ footer { font-size: .85rem; padding: 8px 4px; }
   td > * { text-align: right; min-width: 0; overflow-wrap: anywhere; }
   td.short { overflow-wrap: normal; }
   td.number { white-space: normal; }
-  td::before { content: attr(data-label); color: var(--soft); flex: 0 1 46%; }
+  td::before { content: attr(data-label); color: var(--soft); flex: 0 0 auto; max-width: 46%; }
 }
 @media print {
   body { background: #fff; font-size: 11pt; }
