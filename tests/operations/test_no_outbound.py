@@ -23,7 +23,7 @@ Cohort = Callable[..., pd.DataFrame]
 ONE = ("--log", "sqlite:///log.db", "--calibration", "calibration")
 CHAIN = (
     ("log", "add", "verdicts.parquet", "--features", "new.parquet", *ONE),
-    ("monitor", "run", *ONE),
+    ("monitor", "run", *ONE, "--prometheus", "segqc.prom"),
     ("audit", "next", *ONE, "--rate", "0.5", "--secret-seed", "1"),
     ("audit", "add", "answers.parquet", *ONE),
     ("monitor", "run", *ONE),
