@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
+from segqc_conformal.monitors.audited_promises import ACCEPTED_ERROR, MISCOVERAGE
 from segqc_conformal.monitors.pace import audits_in_words, cases_per_day, false_alarms_in_words
-from segqc_conformal.monitors.segment_monitor import ACCEPTED_ERROR, MISCOVERAGE
 from segqc_conformal.monitors.version_monitor import VersionMonitor
 
 __all__ = ["audits_table", "settings_in_words"]

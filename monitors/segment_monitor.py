@@ -9,6 +9,12 @@ from typing import Any
 
 from segqc_conformal.monitors.accepted_error import AcceptedErrorWatch
 from segqc_conformal.monitors.audit_event import AuditEvent
+from segqc_conformal.monitors.audited_promises import (
+    ACCEPTED_ERROR,
+    MISCOVERAGE,
+    audit_loss,
+    promises_of,
+)
 from segqc_conformal.monitors.closing import Closing
 from segqc_conformal.monitors.coverage import CoverageWatch
 from segqc_conformal.monitors.exchangeability import ExchangeabilityWatch
@@ -21,7 +27,6 @@ from segqc_conformal.standing import Standing, StateName
 
 __all__ = ["SegmentMonitor"]
 
-ACCEPTED_ERROR, MISCOVERAGE = "accepted error", "miscoverage"
 STRATUM = "all"  # of a segment: its cases are drawn alike, whatever their site
 
 
@@ -141,12 +146,14 @@ class SegmentMonitor:
             Naming the case, as the audited monitors do.
         """
         known = max(event.time, self._now)
-        for promise, watch in self._watches_of(event).items():
+        watches = self._audited
+        for promise in promises_of(self.segment, event):
+            watch = watches[promise]
             if event.answer is None:
                 watch.drawn(event.case_id, STRATUM, event.time, known=known)
                 self._expected(promise, event)
                 continue
-            loss = self._loss(promise, event)
+            loss = audit_loss(promise, event, self.dice_threshold)
             watch.update(
                 bool(loss) if promise == ACCEPTED_ERROR else not loss,
                 event.case_id,
@@ -160,20 +167,6 @@ class SegmentMonitor:
                 self._answered(promise, loss, event)
         self._now = known
 
-    def _watches_of(self, event: AuditEvent) -> dict[str, AcceptedErrorWatch | CoverageWatch]:
-        """Return the watches that an audit speaks to, by promise.
-
-        A promise is about the segment as a whole, so its audits are one stratum: cases of all its
-        sites, drawn alike. The accepted error is that of accepted cases; coverage is promised over
-        all cases, of which those drawn at the rate that decisions share are a random sample.
-        """
-        found: dict[str, AcceptedErrorWatch | CoverageWatch] = {}
-        if self.accepted is not None and event.accepted:
-            found[ACCEPTED_ERROR] = self.accepted
-        if self.coverage is not None and event.common and event.promised:
-            found[MISCOVERAGE] = self.coverage
-        return found
-
     def _expected(self, promise: str, event: AuditEvent) -> None:
         if self.closing is not None and self.watch.knows(event.site):
             self.closing.drawn(promise, event.sequence, event.case_time)
@@ -182,12 +175,6 @@ class SegmentMonitor:
         self.sites.add(promise, event.site, loss)
         if self.closing is not None and self.watch.knows(event.site):
             self.closing.answered(promise, loss, event.case_id, event.sequence, event.case_time)
-
-    def _loss(self, promise: str, event: AuditEvent) -> float:
-        assert event.dice is not None
-        if promise == ACCEPTED_ERROR:
-            return float(event.dice <= self.dice_threshold)
-        return float(not event.covered)
 
     @property
     def now(self) -> datetime:

@@ -54,8 +54,8 @@ class Standing:
     refer: bool
 
     @property
-    def words(self) -> str:
-        """What a verdict says of it; empty where nothing."""
+    def headline(self) -> str:
+        """What it means, without the reasons; empty where nothing is wrong."""
         meaning = {
             "WATCH": "the promises are suspended until audits decide",
             "HARM": "audits show that a promise is broken; every case is referred until there is "
@@ -65,7 +65,12 @@ class Standing:
         if meaning is None:
             return ""
         since = f" since {self.since[:10]}" if self.since else ""
-        return f"{self.state}{since}: {meaning} ({'; '.join(self.reasons)})."
+        return f"{self.state}{since}: {meaning}"
+
+    @property
+    def words(self) -> str:
+        """What a verdict says of it; empty where nothing."""
+        return f"{self.headline} ({'; '.join(self.reasons)})." if self.headline else ""
 
     def covers(self, site: str) -> bool:
         """Whether a site belongs to the segment."""

@@ -1,9 +1,10 @@
-"""What several test folders share: databases for the case log, and synthetic feature tables."""
+"""What several test folders share: databases, synthetic feature tables, a guarded network."""
 
 import os
 import pwd
 import shutil
 import subprocess
+import sys
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
@@ -81,6 +82,78 @@ def log_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path}/log.db"
     url: str = request.getfixturevalue("postgres_url")
     return url
+
+
+# Python reads a file of this name at each start, so every child of a child has the hook. It refuses
+# what leaves this machine before it leaves; loopback and Unix sockets may pass.
+_SITECUSTOMIZE = """
+import ipaddress, os, sys
+def stop(told):
+    with open({record!r}, "a") as record:
+        print(told, file=record)
+    print(told, file=sys.stderr, flush=True)
+    os._exit(99)  # nothing may catch it
+def here(host):
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host in ("localhost", b"localhost")
+def refuse(event, arguments):
+    if event in ("socket.connect", "socket.sendto", "socket.sendmsg"):
+        address = arguments[1]
+        if isinstance(address, tuple) and not here(address[0]):
+            stop(f"{{event}} to {{address}}")
+    elif event in ("socket.getaddrinfo", "socket.gethostbyname"):
+        if arguments[0] is not None and not here(arguments[0]):
+            stop(f"{{event}} of {{arguments[0]}}")
+sys.addaudithook(refuse)
+"""
+
+
+class Guarded:
+    """Run Python in child processes that cannot connect to another machine, and know if they try.
+
+    A child that tries ends at once with exit code 99; `refused` holds what it tried. Their folder
+    of settings is a new one, and nobody has forbidden usage statistics to them.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._record = folder / "refused"
+        hook = folder / "hook"
+        hook.mkdir()
+        (hook / "sitecustomize.py").write_text(_SITECUSTOMIZE.format(record=str(self._record)))
+        paths = [str(hook), *filter(None, [os.environ.get("PYTHONPATH")])]
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if name != "DO_NOT_TRACK"},
+            "PYTHONPATH": os.pathsep.join(paths),
+            "XDG_CONFIG_HOME": str(folder / "config"),
+        }
+
+    def python(self, *words: object) -> subprocess.CompletedProcess[str]:
+        """Run Python with these words to its end."""
+        return subprocess.run(
+            [sys.executable, *map(str, words)],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    @property
+    def settings(self) -> list[str]:
+        """Files that children left among the settings of the user."""
+        return [path.name for path in Path(self.environment["XDG_CONFIG_HOME"]).rglob("*")]
+
+    @property
+    def refused(self) -> list[str]:
+        """What children tried to reach, one line each."""
+        return self._record.read_text().splitlines() if self._record.exists() else []
+
+
+@pytest.fixture
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Guarded:
+    """Give a way to run Python without a way out."""
+    return Guarded(tmp_path_factory.mktemp("guarded"))
 
 
 def _cohort(

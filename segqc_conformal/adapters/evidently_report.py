@@ -1,23 +1,54 @@
-"""The only place that touches evidently: a drift report with our own evidence in it."""
+"""The comparison by evidently, with our own evidence in it: the only place that runs evidently."""
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-__all__ = ["DriftSnapshot", "drift_snapshot"]
+__all__ = ["DriftSnapshot", "MonitorFigure", "drift_snapshot"]
+
+FIGURES = "figures of the monitors"
+DRIFT_SHARE = 0.5  # of the columns, from which on evidently calls the whole table drifted
+
+
+@dataclass(frozen=True)
+class MonitorFigure:
+    """A figure of our monitors, to stand in an evidently report.
+
+    Parameters
+    ----------
+    kind : {"log evidence", "audited risk"}
+        Figures of one kind are drawn in one panel of a workspace.
+    name : str
+        The same in every report of a project, so that its course can be drawn.
+    value : float
+        Infinite or missing values are left out.
+    below : float or None
+        An evidently test says whether the value lies below it; None: no test.
+
+    Notes
+    -----
+    Guarantee: that of the monitor; evidently computes nothing of it.
+    """
+
+    kind: str
+    name: str
+    value: float
+    below: float | None = None
 
 
 @dataclass(frozen=True)
 class DriftSnapshot:
-    """An evidently report, ready to be put into a page.
+    """An evidently report, ready to be put into a page or a workspace.
 
     Parameters
     ----------
@@ -25,10 +56,8 @@ class DriftSnapshot:
         A complete HTML document; "" where there was nothing to compare.
     p_values : dict of str to float
         Kolmogorov-Smirnov p-value of each compared column; descriptive.
-    left_out : dict of str to str
-        Columns that could not be compared, and why.
-    rows_reference, rows_current : int
-        Rows that were compared, after sampling.
+    run : evidently Snapshot or None
+        None where there was nothing to compare.
 
     Notes
     -----
@@ -37,38 +66,33 @@ class DriftSnapshot:
 
     html: str
     p_values: dict[str, float]
-    left_out: dict[str, str]
-    rows_reference: int
-    rows_current: int
+    run: Any
 
 
 def drift_snapshot(
     reference: pd.DataFrame,
     current: pd.DataFrame,
-    columns: Sequence[str],
-    evidence: Mapping[str, float],
+    figures: Sequence[MonitorFigure] = (),
     *,
     threshold: float = 0.001,
-    most_rows: int = 10_000,
-    seed: int = 0,
+    tags: Sequence[str] = (),
+    now: datetime | None = None,
 ) -> DriftSnapshot:
     """Compare two tables column by column with evidently.
 
     Parameters
     ----------
-    reference, current : DataFrame
-        One row per case, numeric columns; infinite values count as missing.
-    columns : sequence of str
-        Columns to compare. One that is missing, empty or constant is listed, not compared:
-        evidently would refuse the whole report.
-    evidence : mapping of str to float
-        Our log evidence by stream, shown as a metric of its own.
+    reference, current : DataFrame of float
+        One row per case, the same columns; of each, finite values that differ: evidently refuses
+        the whole report otherwise (`not_comparable`). Infinite values count as missing.
+    figures : sequence of MonitorFigure
+        Shown as metrics of their own.
     threshold : float
         Drift is called where the p-value of the Kolmogorov-Smirnov test is below it.
-    most_rows : int
-        Larger tables are sampled to this size.
-    seed : int
-        Of the sample.
+    tags : sequence of str
+        Of the run, in a workspace.
+    now : datetime, optional
+        Of the run; None: the time of the call.
 
     Returns
     -------
@@ -80,82 +104,67 @@ def drift_snapshot(
     come from the monitors alone. Method and threshold are always said, because evidently's
     defaults change with the number of reference rows. Nothing is sent anywhere.
     """
-    left_out = {name: why for name in columns if (why := _unusable(reference, current, name))}
-    used = [name for name in columns if name not in left_out]
-    tables = [_sample(table, used, most_rows, seed) for table in (reference, current)]
-    if not used and not evidence:
-        return DriftSnapshot("", {}, left_out, len(tables[0]), len(tables[1]))
-    html, p_values = _run(tables[0], tables[1], used, evidence, threshold)
-    return DriftSnapshot(html, p_values, left_out, len(tables[0]), len(tables[1]))
-
-
-def _unusable(reference: pd.DataFrame, current: pd.DataFrame, name: str) -> str:
-    values = {}
-    for place, table in (("calibration", reference), ("recent", current)):
-        if name not in table:
-            return f"missing in the {place} cases"
-        finite = table[name][np.isfinite(table[name].astype(np.float64))]
-        if finite.empty:
-            return f"no finite value in the {place} cases"
-        values[place] = finite
-    constant = [
-        f"{finite.iloc[0]:g} in the {place} cases"
-        for place, finite in values.items()
-        if finite.nunique() == 1
+    figures = [figure for figure in figures if math.isfinite(figure.value)]
+    if reference.columns.empty and not figures:
+        return DriftSnapshot("", {}, None)
+    tables = [
+        table.astype(np.float64).replace([np.inf, -np.inf], np.nan).reset_index(drop=True)
+        for table in (current, reference)
     ]
-    return f"constant: {', '.join(constant)}" if constant else ""
-
-
-def _sample(table: pd.DataFrame, used: list[str], most_rows: int, seed: int) -> pd.DataFrame:
-    if len(table) > most_rows:
-        table = table.sample(most_rows, random_state=seed).sort_index()
-    finite = table[used].astype(np.float64).replace([np.inf, -np.inf], np.nan)
-    return finite.reset_index(drop=True)
-
-
-def _run(
-    reference: pd.DataFrame,
-    current: pd.DataFrame,
-    used: list[str],
-    evidence: Mapping[str, float],
-    threshold: float,
-) -> tuple[str, dict[str, float]]:
-    # read by evidently when it is imported: no usage statistics
-    os.environ["DO_NOT_TRACK"] = "1"
+    without_statistics()
     with warnings.catch_warnings():
         # its own imports are deprecated here and there, which no reader of a report can mend
         warnings.simplefilter("ignore")
-        return _report(reference, current, used, evidence, threshold)
+        run = _run(tables, figures, threshold, list(tags), now)
+        return DriftSnapshot(run.get_html_str(as_iframe=False), _p_values(run.dict()), run)
 
 
-def _report(
-    reference: pd.DataFrame,
-    current: pd.DataFrame,
-    used: list[str],
-    evidence: Mapping[str, float],
+def without_statistics() -> None:
+    """Keep evidently from sending usage statistics; to be called before it is imported."""
+    os.environ["DO_NOT_TRACK"] = "1"
+
+
+def _run(
+    tables: Sequence[pd.DataFrame],
+    figures: Sequence[MonitorFigure],
     threshold: float,
-) -> tuple[str, dict[str, float]]:
+    tags: list[str],
+    now: datetime | None,
+) -> Any:
     from evidently import DataDefinition, Dataset, Report
     from evidently.presets import DataDriftPreset
+    from evidently.tests import lt
 
+    used = list(tables[0].columns)
     metrics: list[Any] = [
-        _log_evidence_metric()(stream=stream, log_evidence=value)
-        for stream, value in evidence.items()
+        _figure_metric()(
+            kind=each.kind,
+            name=each.name,
+            tests=[] if each.below is None else [lt(each.below)],
+        )
+        for each in figures
     ]
     if used:
-        metrics.append(DataDriftPreset(columns=used, num_method="ks", num_threshold=threshold))
+        drift = DataDriftPreset(
+            columns=used, num_method="ks", num_threshold=threshold, drift_share=DRIFT_SHARE
+        )
+        metrics.insert(0, drift)
     definition = DataDefinition(numerical_columns=used)
-    tables = [
+    datasets = [
         Dataset.from_pandas(
             table if used else pd.DataFrame({"row": [0.0]}), data_definition=definition
         )
-        for table in (current, reference)
+        for table in tables
     ]
-    snapshot = Report(metrics, include_tests=False).run(*tables)
-    return snapshot.get_html_str(as_iframe=False), _p_values(snapshot.dict())
+    # beside the metrics and not in them: a metric is known by its settings, and its course over
+    # runs is drawn only while they stay the same
+    told = pd.DataFrame({f"{each.kind}: {each.name}": [each.value] for each in figures})
+    beside = {FIGURES: told} if figures else None
+    report = Report(metrics, include_tests=False, tags=tags)
+    return report.run(*datasets, timestamp=now, additional_data=beside)
 
 
-def _p_values(result: Mapping[str, Any]) -> dict[str, float]:
+def _p_values(result: dict[str, Any]) -> dict[str, float]:
     return {
         metric["config"]["column"]: float(metric["value"])
         for metric in result["metrics"]
@@ -164,18 +173,24 @@ def _p_values(result: Mapping[str, Any]) -> dict[str, float]:
 
 
 @lru_cache(maxsize=1)
-def _log_evidence_metric() -> Any:
+def _figure_metric() -> Any:
     from evidently.core.metric_types import SingleValueCalculation, SingleValueMetric
+    from evidently.legacy.renderers.html_widgets import CounterData, WidgetSize, counter
 
-    class LogEvidence(SingleValueMetric):  # type: ignore[misc]
-        stream: str
-        log_evidence: float
+    class MonitorFigureMetric(SingleValueMetric):  # type: ignore[misc]
+        kind: str
+        name: str
 
-    class LogEvidenceCalculation(SingleValueCalculation[LogEvidence]):  # type: ignore[misc]
+    class MonitorFigureCalculation(SingleValueCalculation[MonitorFigureMetric]):  # type: ignore[misc]
         def calculate(self, context: Any, current_data: Any, reference_data: Any) -> Any:
-            return self.result(self.metric.log_evidence)
+            told = context.additional_data[FIGURES].as_dataframe()
+            value = float(told[f"{self.metric.kind}: {self.metric.name}"].iloc[0])
+            result = self.result(value)
+            shown = CounterData(self.display_name(), f"{value:.3f}")
+            result.widget = [counter(counters=[shown], size=WidgetSize.HALF)]
+            return result
 
         def display_name(self) -> str:
-            return f"log evidence of {self.metric.stream} (by the monitor, not by evidently)"
+            return f"{self.metric.kind}: {self.metric.name} (by the monitors, not by evidently)"
 
-    return LogEvidence
+    return MonitorFigureMetric

@@ -145,8 +145,9 @@ class CaseLog(AuditRecord, MonitorRecord):
         Returns
         -------
         DataFrame
-            One row per (case, structure): ``sequence, case_id, structure, accept_score, reason,
-            message`` and the logged ``feature_`` columns (NaN where there are none).
+            One row per (case, structure): ``sequence, case_id, structure, predicted_dice,
+            accept_score, reason, message`` and the logged ``feature_`` columns (NaN where there
+            are none).
         """
         with reading(self._engine) as connection:
             return read_stream_rows(connection, cursor, calibration, limit)

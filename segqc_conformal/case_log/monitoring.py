@@ -101,6 +101,7 @@ def read_stream_rows(
         CASES.sequence,
         CASES.case_id,
         verdicts.c.structure,
+        verdicts.c.predicted_dice,
         verdicts.c.accept_score,
         verdicts.c.reason,
         verdicts.c.message,
@@ -112,7 +113,8 @@ def read_stream_rows(
         and_(told.c.sequence == CASES.sequence, told.c.structure == verdicts.c.structure),
     )
     frame = fetched(connection, query.order_by(CASES.sequence, verdicts.c.structure))
-    frame["accept_score"] = frame["accept_score"].astype("float64")
+    numbers = {name: "float64" for name in ("predicted_dice", "accept_score")}
+    frame = frame.astype(numbers)
     return expand_features(frame)
 
 

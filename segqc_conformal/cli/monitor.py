@@ -140,11 +140,43 @@ def report(
     log: LogOption,
     calibration: CalibrationOption,
     out: Annotated[Path, typer.Option(help="HTML file to write.")] = Path("drift-report.html"),
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="NIfTI images, CASE.nii.gz: pictures of the most changed cases. Without it their "
+            "values are drawn.",
+        ),
+    ] = None,
+    masks: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Deployed masks, CASE.nii.gz: outlined in the pictures."),
+    ] = None,
+    workspace: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="evidently workspace that gets the same run; `evidently ui` opens it.",
+        ),
+    ] = None,
 ) -> None:
     """Write the drift report: recent cases beside the calibration cases, with the evidence."""
     from segqc_conformal.case_log import CaseLog
+    from segqc_conformal.errors import InputError
     from segqc_conformal.gate import CalibratedGate
+    from segqc_conformal.reports.case_pictures import CasePictures
     from segqc_conformal.reports.logged_drift import write_logged_drift
 
+    if masks is not None and images is None:
+        raise InputError("--images with --masks", "--masks alone", "name the folder of images too")
+    pictures = None if images is None else CasePictures(images, masks)
     with CaseLog(log, create=False) as case_log:
-        print(write_logged_drift(out, case_log, CalibratedGate.load(calibration)))
+        print(
+            write_logged_drift(
+                out,
+                case_log,
+                CalibratedGate.load(calibration),
+                pictures=pictures,
+                workspace=workspace,
+            )
+        )

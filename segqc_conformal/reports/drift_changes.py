@@ -88,15 +88,16 @@ def _score_plot(scores: Sequence[pd.Series], threshold: float | None) -> Any:
 
 
 def per_site(gate: CalibratedGate, current: pd.DataFrame) -> Section:
-    """Count cases and empty predictions per site, at calibration and now."""
+    """Show per site cases, middle accept score and empty predictions, at calibration and now."""
     name = structures_in_order(gate)[0]
     counts = []
     for rows in (gate.profile[gate.profile["role"] == "calibration"], current):
         rows = rows[rows["structure"] == name]
         sites = rows["site"] if "site" in rows else pd.Series("unknown", index=rows.index)
         empty = rows["accept_score"] == -np.inf
-        counts.append((sites.value_counts(), empty.groupby(sites).sum(), max(len(rows), 1)))
-    (before, empty_then, all_then), (after, empty_now, all_now) = counts
+        middle = rows["accept_score"].groupby(sites).median()
+        counts.append((sites.value_counts(), empty.groupby(sites).sum(), middle, max(len(rows), 1)))
+    (before, empty_then, middle_then, all_then), (after, empty_now, middle_now, all_now) = counts
     rows_shown = []
     for site in sorted(set(before.index) | set(after.index)):
         then, now = int(before.get(site, 0)), int(after.get(site, 0))
@@ -106,6 +107,8 @@ def per_site(gate: CalibratedGate, current: pd.DataFrame) -> Section:
                 site,
                 f"{then} ({percent(then / all_then)})",
                 f"{now} ({percent(now / all_now)})",
+                number(middle_then.get(site)),
+                number(middle_now.get(site)),
                 int(empty_then.get(site, 0)),
                 int(empty_now.get(site, 0)),
                 note,
@@ -115,12 +118,15 @@ def per_site(gate: CalibratedGate, current: pd.DataFrame) -> Section:
         "site",
         "calibration cases",
         "recent cases",
+        "median accept score then",
+        "median accept score now",
         "without score then",
         "without score now",
         "note",
     )
     text = paragraph(
-        "A shift between sites is a change of its own. Cases without a score have an empty "
+        "A shift between sites is a change of its own; a score that fell at one site alone points "
+        "there. Cases without a score have an empty "
         "predicted structure or could not be judged; they are always referred."
     )
     return Section("Cases per site", text + table(head, rows_shown))

@@ -9,7 +9,7 @@ from segqc_conformal.errors import InputError
 from segqc_conformal.features.table import feature_columns
 from segqc_conformal.whole_case import is_single
 
-__all__ = ["changes", "one_row_per_case", "quantities"]
+__all__ = ["changes", "not_comparable", "one_row_per_case", "quantities"]
 
 LEARNED = ("predicted_dice", "accept_score")
 
@@ -70,6 +70,49 @@ def one_row_per_case(rows: pd.DataFrame) -> pd.DataFrame:
         if quantity == "accept_score" or is_single(structure)
     }
     return pd.DataFrame(columns).astype(np.float64)
+
+
+def not_comparable(then: pd.DataFrame, now: pd.DataFrame) -> dict[str, str]:
+    """Say which columns cannot be compared, and why.
+
+    Parameters
+    ----------
+    then, now : DataFrame
+        As `one_row_per_case` returns them.
+
+    Returns
+    -------
+    dict of str to str
+        Columns that are missing, without a finite value, or constant, in one of the tables.
+
+    Notes
+    -----
+    Guarantee: none (arithmetic).
+
+    Examples
+    --------
+    >>> not_comparable(pd.DataFrame({"x": [1.0, 2.0], "y": 0.0}), pd.DataFrame({"x": [1.0, 3.0]}))
+    {'y': 'missing in the recent cases'}
+    """
+    names = dict.fromkeys([*then.columns, *now.columns])
+    return {name: why for name in names if (why := _fault(then, now, name))}
+
+
+def _fault(then: pd.DataFrame, now: pd.DataFrame, name: str) -> str:
+    values = {}
+    for place, table in (("calibration", then), ("recent", now)):
+        if name not in table:
+            return f"missing in the {place} cases"
+        finite = table[name][np.isfinite(table[name])]
+        if finite.empty:
+            return f"no finite value in the {place} cases"
+        values[place] = finite
+    constant = [
+        f"{finite.iloc[0]:g} in the {place} cases"
+        for place, finite in values.items()
+        if finite.nunique() == 1
+    ]
+    return f"constant: {', '.join(constant)}" if constant else ""
 
 
 def changes(then: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:

@@ -2,62 +2,34 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from html import escape
 
 import pandas as pd
 
-from segqc_conformal.reports.page import Section, notice, number, paragraph, table
+from segqc_conformal.reports.monitor_evidence import StreamEvidence
+from segqc_conformal.reports.page import Section, folded, notice, number, paragraph, table
 
-__all__ = ["StreamEvidence", "happened", "in_short", "meaning", "streams"]
+__all__ = ["happened", "in_short", "meaning", "streams"]
 
 EVENTS_SHOWN = 50
+NAMED, STREAMS_SHOWN = 3, 10
 VERSION_LENGTH = 64  # a version's name, of which the first digits are shown
 
 
-@dataclass(frozen=True)
-class StreamEvidence:
-    """What a monitor knows about one stream.
-
-    Parameters
-    ----------
-    name : str
-    log_evidence : float
-        Natural logarithm of the evidence against "nothing changed".
-    alarm_level : float
-        The stream alarms when its log evidence reaches this.
-    alarmed : bool
-        Now or earlier.
-    change_point : str or int, optional
-        Where the change probably began: a case id or number; an estimate.
-
-    Notes
-    -----
-    Guarantee: that of the monitor it came from.
-    """
-
-    name: str
-    log_evidence: float
-    alarm_level: float
-    alarmed: bool
-    change_point: str | int | None = None
-
-
-def in_short(states: Sequence[StreamEvidence], cases: int) -> Section:
-    """Say in a sentence or two whether something changed."""
+def in_short(states: Sequence[StreamEvidence], cases: int, times: pd.Series) -> Section:
+    """Say in a sentence or two whether something changed, in how many cases of which time."""
     alarmed = [state for state in states if state.alarmed]
     if not states:
         text = notice("No monitor has reported yet; the figures below are descriptive.", "plain")
     elif alarmed:
-        where = ", ".join(
-            state.name + (f" (since about case {state.change_point})" if state.change_point else "")
-            for state in alarmed
-        )
+        more = f" and {len(alarmed) - NAMED} more (listed below)" if len(alarmed) > NAMED else ""
+        names = ", ".join(state.name for state in alarmed[:NAMED])
+        since = next((state.change_point for state in alarmed if state.change_point), None)
         text = notice(
-            f"Alarm (WATCH): new cases no longer look like the calibration cases. Noticed in: "
-            f"{where}. Do not rely on the promises until audits clear the change or the gate is "
+            "Alarm (WATCH): new cases no longer look like the calibration cases"
+            f"{'' if since is None else f', since about case {since}'}. Noticed in: {names}{more}. "
+            "Do not rely on the promises until audits clear the change or the gate is "
             "recalibrated.",
             "caution",
         )
@@ -69,42 +41,36 @@ def in_short(states: Sequence[StreamEvidence], cases: int) -> Section:
             f"{number(closest.alarm_level, 1)}.",
             "good",
         )
-    return Section("Did the cases change?", text + paragraph(f"{cases} recent cases are shown."))
+    known = pd.to_datetime(times, utc=True, errors="coerce").dropna()
+    when = f", from {known.min():%Y-%m-%d} to {known.max():%Y-%m-%d}" if len(known) else ""
+    shown = paragraph(f"{cases} recent cases are shown{when}.")
+    return Section("Did the cases change?", text + shown)
 
 
-def streams(states: Sequence[StreamEvidence]) -> Section:
-    """Tabulate the evidence of each stream against its alarm level."""
+def streams(states: Sequence[StreamEvidence]) -> str:
+    """Tabulate the evidence of each stream against its alarm level, the closest to it first."""
     if not states:
-        return Section("Evidence per stream", paragraph("No monitor state was given."))
+        return paragraph("No monitor has run.")
     ordered = sorted(states, key=lambda state: state.alarm_level - state.log_evidence)
-    head = ("stream", "log evidence", "alarm level", "state", "since about case")
+    head = ("stream", "log evidence", "alarm level", "state")
     rows = [
         (
             state.name,
             number(state.log_evidence, 2),
             number(state.alarm_level, 2),
             "ALARM" if state.alarmed else "quiet",
-            state.change_point or "–",
         )
         for state in ordered
     ]
-    bars = "".join(_bar(state) for state in ordered)
     text = paragraph(
         "Evidence grows while new cases look unlike the calibration cases and shrinks while they "
         "look alike. A stream alarms when it reaches its level; levels share the false-alarm "
         "bound between the streams. Streams that alarmed themselves are where the change was "
         "seen; the order of the others is descriptive."
     )
-    return Section("Evidence per stream", f"{text}{table(head, rows)}{bars}")
-
-
-def _bar(state: StreamEvidence) -> str:
-    share = 100.0 * min(max(state.log_evidence / state.alarm_level, 0.0), 1.0)
-    over = ' class="over"' if state.alarmed else ""
-    return (
-        f'<p class="note">{escape(state.name)}<span class="bar"><i{over} '
-        f'style="width:{0.0 if math.isnan(share) else share:.0f}%"></i></span></p>'
-    )
+    shown, rest = rows[:STREAMS_SHOWN], rows[STREAMS_SHOWN:]
+    folded_rest = folded(f"{len(rest)} more streams", table(head, rest)) if rest else ""
+    return f"{text}{table(head, shown)}{folded_rest}"
 
 
 def meaning() -> Section:

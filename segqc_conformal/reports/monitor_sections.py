@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 
 import pandas as pd
 
@@ -29,8 +30,11 @@ def segments(standings: Sequence[Standing]) -> Section:
     parts = []
     for standing in standings:
         name = "" if standing.segment == "all" else f"{standing.segment}: "
-        words = standing.words or CALM[standing.state]
+        words = f"{standing.headline}." if standing.headline else CALM[standing.state]
         parts.append(notice(f"{name}{words}", TONES[standing.state]))
+        if standing.headline:
+            reasons = "".join(f"<li>{escape(reason)}</li>" for reason in standing.reasons)
+            parts.append(f"<ul>{reasons}</ul>")
     return Section("Do the promises hold?", "".join(parts))
 
 
@@ -45,7 +49,8 @@ def audits(told: pd.DataFrame) -> Section:
     text = paragraph(
         "A case is wrong where its Dice lies at or below the threshold although it was accepted "
         "(accepted error), or outside its interval (miscoverage). “between” gives the ends "
-        "of the average risk since the audit rate last changed, at every number of audits at once. "
+        "of the average risk of all audits so far, at every number of audits at once; where audits "
+        "became more frequent, later cases weigh more in it. "
         "Of one site nothing is promised unless the gate promises by site."
     )
     return Section("Audits", text + table(list(told.columns), told.to_numpy().tolist()))
@@ -62,12 +67,12 @@ def estimates(found: pd.DataFrame) -> Section:
         "structure",
         "recent cases",
         "mean Dice at calibration",
-        "direct",
-        "thresholded confidence",
-        "difference of confidences",
+        "now: direct",
+        "now: thresholded confidence",
+        "now: difference of confidences",
         "bad at calibration",
-        "direct",
-        "thresholded confidence",
+        "bad now: direct",
+        "bad now: thresholded confidence",
     )
     figures = found.drop(columns=["structure", "cases"]).to_numpy(dtype=float)
     rows = [

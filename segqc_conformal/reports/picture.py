@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,10 +30,10 @@ class Picture:
     Parameters
     ----------
     image : ndarray of float, shape (rows, columns)
-    mask : ndarray of int, shape (rows, columns)
+    mask : ndarray of int, shape (rows, columns), optional
         Label map that was judged.
-    uncertainty : ndarray of float, shape (rows, columns)
-        >= 0.
+    uncertainty : ndarray of float, shape (rows, columns), optional
+        >= 0; None: not shown.
     reference : ndarray of int, shape (rows, columns), optional
         Label map of an expert.
     pixel_mm : tuple of float
@@ -46,8 +47,8 @@ class Picture:
     """
 
     image: NDArray[Any]
-    mask: NDArray[Any]
-    uncertainty: NDArray[Any]
+    mask: NDArray[Any] | None
+    uncertainty: NDArray[Any] | None
     reference: NDArray[Any] | None = None
     pixel_mm: tuple[float, float] = (1.0, 1.0)
     largest_uncertainty: float = 1.0
@@ -55,14 +56,20 @@ class Picture:
     @property
     def caption(self) -> str:
         """What the colours mean."""
-        reference = "" if self.reference is None else ", reference mask in blue"
-        return (
-            f"Left: image. Middle: judged mask in yellow{reference}. Right: uncertainty, brightest "
-            f"= {self.largest_uncertainty:.2g}, the largest of this case."
-        )
+        lines = {"judged mask in yellow": self.mask, "reference mask in blue": self.reference}
+        drawn = [words for words, labels in lines.items() if labels is not None]
+        said = ["image", *([", ".join(drawn)] if drawn else [])]
+        if self.uncertainty is not None:
+            said.append(
+                f"uncertainty, brightest = {self.largest_uncertainty:.2g}, the largest of this case"
+            )
+        places = ("Left", "Middle", "Right") if len(said) == 3 else ("Left", "Right")
+        if len(said) == 1:
+            return "Image, no mask."
+        return " ".join(f"{place}: {what}." for place, what in zip(places, said, strict=True))
 
     def png(self) -> bytes:
-        """Return the three panels side by side as a PNG.
+        """Return the panels side by side as a PNG.
 
         Notes
         -----
@@ -72,15 +79,21 @@ class Picture:
         repeats = self._repeats()
         grey = _enlarged(_grey(self.image), repeats)
         plain = np.repeat(grey[..., None], 3, axis=2)
-        outlined = plain.copy()
-        if self.reference is not None:
-            outlined[_outline(_enlarged(self.reference, repeats))] = REFERENCE_COLOUR
-        outlined[_outline(_enlarged(self.mask, repeats))] = MASK_COLOUR
-        share = np.clip(self.uncertainty / max(self.largest_uncertainty, 1e-12), 0.0, 1.0)
-        heat = _heat(_enlarged(share, repeats), plain)
         gap = np.full((grey.shape[0], GAP, 3), 255.0)
-        panels = np.concatenate([plain, gap, outlined, gap, heat], axis=1)
-        return png_bytes(panels.round().astype(np.uint8))
+        panels = [plain]
+        if self.mask is not None or self.reference is not None:
+            panels += [gap, self._outlined(plain, repeats)]
+        if self.uncertainty is not None:
+            share = np.clip(self.uncertainty / max(self.largest_uncertainty, 1e-12), 0.0, 1.0)
+            panels += [gap, _heat(_enlarged(share, repeats), plain)]
+        return png_bytes(np.concatenate(panels, axis=1).round().astype(np.uint8))
+
+    def _outlined(self, plain: NDArray[Any], repeats: tuple[int, int]) -> NDArray[Any]:
+        outlined = plain.copy()
+        for labels, colour in ((self.reference, REFERENCE_COLOUR), (self.mask, MASK_COLOUR)):
+            if labels is not None:
+                outlined[_outline(_enlarged(labels, repeats))] = colour
+        return outlined
 
     def _repeats(self) -> tuple[int, int]:
         finest = min(self.pixel_mm)
@@ -97,8 +110,8 @@ class Picture:
 
 def mid_slice(
     case: Case,
-    mask: ArrayLike,
-    uncertainty_map: ArrayLike,
+    mask: ArrayLike | None,
+    uncertainty_map: ArrayLike | None = None,
     reference: ArrayLike | None = None,
 ) -> Picture:
     """Cut the slice of a case that shows most.
@@ -107,18 +120,19 @@ def mid_slice(
     ----------
     case : Case
         Its first channel is shown.
-    mask : array_like of int, shape ``(*spatial)``
-        The judged label map.
-    uncertainty_map : array_like of float, shape ``(*spatial)``
-        For example the predictive entropy.
+    mask : array_like of int, shape ``(*spatial)``, optional
+        The judged label map. None: not shown.
+    uncertainty_map : array_like of float, shape ``(*spatial)``, optional
+        For example the predictive entropy. None: not shown.
     reference : array_like of int, shape ``(*spatial)``, optional
         None: `case.reference`, where there is one.
 
     Returns
     -------
     Picture
-        Of a volume, the slice with most mask, or most uncertainty where the mask is empty, across
-        the axis of the largest voxel size (the last one where they are equal).
+        Of a volume, the slice with most mask, or most uncertainty where the mask is empty, or the
+        middle one where that is not given, across the axis of the largest voxel size (the last one
+        where they are equal).
 
     Raises
     ------
@@ -136,9 +150,10 @@ def mid_slice(
     >>> mid_slice(case, mask, np.zeros((4, 5, 6))).mask.shape
     (5, 4)
     """
-    reference = case.reference if reference is None else np.asarray(reference)
-    mask, uncertainty = np.asarray(mask), np.asarray(uncertainty_map, dtype=np.float64)
-    for labels in (mask, uncertainty, *([] if reference is None else [reference])):
+    reference = case.reference if reference is None else reference
+    given = {"mask": mask, "uncertainty": uncertainty_map, "reference": reference}
+    shown = {name: np.asarray(labels) for name, labels in given.items() if labels is not None}
+    for labels in shown.values():
         if labels.shape != case.spatial_shape or labels.ndim not in (2, 3):
             raise GeometryError(
                 f"2 or 3 spatial axes and the shape of the image {case.spatial_shape}",
@@ -146,28 +161,31 @@ def mid_slice(
                 "give the mask and the map on the grid of the image",
                 case.case_id,
             )
-    planes = [case.channels_first()[0], mask, uncertainty]
-    planes += [] if reference is None else [reference]
+    planes = {"image": case.channels_first()[0], **shown}
     spacing = case.spacing
-    if mask.ndim == 3:
+    if len(spacing) == 3:
         axis = max(range(3), key=lambda place: (spacing[place], place))
-        place = _slice_with_most(mask > 0 if (mask > 0).any() else uncertainty, axis)
-        planes = [plane.take(place, axis) for plane in planes]
+        place = _slice_with_most(shown, case.spatial_shape, axis)
+        planes = {name: plane.take(place, axis) for name, plane in planes.items()}
         spacing = tuple(step for place, step in enumerate(spacing) if place != axis)
-    image, judged, heat, *rest = [np.rot90(plane) for plane in planes]
+    turned = {name: np.rot90(plane) for name, plane in planes.items()}
     return Picture(
-        image,
-        judged,
-        heat,
-        rest[0] if rest else None,
+        turned["image"],
+        turned.get("mask"),
+        turned.get("uncertainty"),
+        turned.get("reference"),
         pixel_mm=(spacing[1], spacing[0]),
-        largest_uncertainty=float(uncertainty.max()),
+        largest_uncertainty=float(shown["uncertainty"].max()) if "uncertainty" in shown else 1.0,
     )
 
 
-def _slice_with_most(values: NDArray[Any], axis: int) -> int:
+def _slice_with_most(shown: Mapping[str, NDArray[Any]], shape: tuple[int, ...], axis: int) -> int:
     others = tuple(place for place in range(3) if place != axis)
-    return int(values.sum(axis=others).argmax())
+    if "mask" in shown and (shown["mask"] > 0).any():
+        return int((shown["mask"] > 0).sum(axis=others).argmax())
+    if "uncertainty" in shown:
+        return int(shown["uncertainty"].sum(axis=others).argmax())
+    return shape[axis] // 2
 
 
 def _grey(image: NDArray[Any]) -> NDArray[np.float64]:

@@ -694,5 +694,11 @@ def test_a_report_on_the_log_is_written(
     pytest.importorskip("evidently")
     judged_and_logged(segqc, cohort(60, 5000))
     assert segqc("monitor", "run", *MONITOR) == 0
-    assert segqc("monitor", "report", *MONITOR, "--out", "drift.html") == 0
-    assert Path("drift.html").stat().st_size > 10_000
+    report = ("monitor", "report", *MONITOR, "--out", "drift.html")
+    assert segqc(*report, "--masks", "masks") == 1
+    assert "expected --images with --masks" in segqc.err
+    assert segqc(*report, "--images", "images") == 1
+    assert not Path("drift.html").exists()
+    Path("images").mkdir()
+    assert segqc(*report, "--images", "images") == 0
+    assert "the folder of images has none of this case" in Path("drift.html").read_text("utf-8")

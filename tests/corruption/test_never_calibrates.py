@@ -13,11 +13,11 @@ from segqc_conformal.case_log import CaseLog
 from segqc_conformal.corruption import DiceHistogram, corrupt
 from segqc_conformal.errors import InputError
 from segqc_conformal.evaluation import with_true_dice
+from segqc_conformal.evaluation.comparison import compare_predictors
 from segqc_conformal.features.table import check_feature_table, read_table, write_table
 from segqc_conformal.further_look import look_again
 from segqc_conformal.pilot_plan import sizes_from_pilot
 from segqc_conformal.quality.predictor import fit_quality
-from segqc_conformal.evaluation.comparison import compare_predictors
 from segqc_conformal.reweighting import reweight
 
 REFUSED = (
