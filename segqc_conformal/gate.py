@@ -89,6 +89,15 @@ class CalibratedGate:
         kinds = ("fit_patients", "calibration_patients", NEW_PATIENTS)
         return frozenset(patient for kind in kinds for patient in lineage.get(kind, ()))
 
+    @property
+    def compared_with(self) -> pd.DataFrame:
+        """Rows of the profile that new cases should resemble: those of the calibration cases.
+
+        Of a version that was only weighted, those of the new cases it was weighted towards.
+        """
+        role = "new" if self.certificate.reweighted else "calibration"
+        return self.profile[self.profile["role"] == role]
+
     def judge(self, table: pd.DataFrame) -> pd.DataFrame:
         """Judge new cases.
 

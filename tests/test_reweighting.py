@@ -86,6 +86,7 @@ def test_monitors_compare_with_the_new_patients_and_test_no_promise_on_labels(
     fresh = reweight(folder, harder(cohort(300, 1000)), **WHO)
     new = fresh.profile[fresh.profile["role"] == "new"]
     assert new["dice"].isna().all()
+    pd.testing.assert_frame_equal(fresh.compared_with, new)
     (segment,) = watched(fresh).segments
     assert (segment.tolerated_error, segment.coverage) == (None, None)
     assert "weighted" in segment.no_coverage

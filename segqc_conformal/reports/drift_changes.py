@@ -24,7 +24,7 @@ def what_changed(
     gate: CalibratedGate, then: pd.DataFrame, now: pd.DataFrame, current: pd.DataFrame
 ) -> Section:
     """Show the accept scores then and now, and the quantities whose middle moved most."""
-    before = gate.profile[gate.profile["role"] == "calibration"]
+    before = gate.compared_with
     panels = []
     for name in structures_in_order(gate):
         threshold = gate.certificate.structures[name].threshold
@@ -91,7 +91,7 @@ def per_site(gate: CalibratedGate, current: pd.DataFrame) -> Section:
     """Show per site cases, middle accept score and empty predictions, at calibration and now."""
     name = structures_in_order(gate)[0]
     counts = []
-    for rows in (gate.profile[gate.profile["role"] == "calibration"], current):
+    for rows in (gate.compared_with, current):
         rows = rows[rows["structure"] == name]
         sites = rows["site"] if "site" in rows else pd.Series("unknown", index=rows.index)
         empty = rows["accept_score"] == -np.inf

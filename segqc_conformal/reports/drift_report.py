@@ -94,7 +94,7 @@ def write_drift_report(
     10,000 recent cases, drawn by site, by Kolmogorov-Smirnov tests at 0.001.
     """
     evidence = evidence or MonitorEvidence()
-    then = one_row_per_case(gate.profile[gate.profile["role"] == "calibration"])
+    then = one_row_per_case(gate.compared_with)
     recent = one_row_per_case(current)
     sites = _by_case(current, "site", UNKNOWN).reindex(recent.index)
     sample = recent.loc[site_sample(sites, MOST_CASES)]
