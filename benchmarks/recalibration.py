@@ -30,8 +30,8 @@ from recalibration_world import simulated
 FIGURES = Path(__file__).with_name("recalibration.json")
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "scipy", "skops")
 SEED = 41
-SPLITS, STREAMS = 200, 60
-REPEATS, JUDGED = 200, 2_000
+SPLITS, STREAMS = 200, 24
+REPEATS, JUDGED = 200, 1_000
 QUICK_REPEATS, QUICK_JUDGED = 12, 500
 PARTS = ("simulated", "real")
 

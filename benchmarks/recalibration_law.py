@@ -68,8 +68,7 @@ def law_row(repeats: list[Held], cells: int) -> dict[str, Any]:
 def summary(repeats: list[Held]) -> dict[str, Any]:
     """Mean and spread of coverage, beside those of the law with so many new patients."""
     coverage = np.array([each.held / each.of for each in repeats])
-    ends = np.array([_counts(each).interval(CENTRAL) for each in repeats])
-    kept = np.array([each.held for each in repeats])
+    tail = (1.0 - CENTRAL) / 2.0
     return {
         "repeats": len(repeats),
         "of": float(np.mean([each.of for each in repeats])),
@@ -77,8 +76,8 @@ def summary(repeats: list[Held]) -> dict[str, Any]:
         "sd": float(coverage.std(ddof=1)),
         "law_mean": float(np.mean([_counts(each).mean() / each.of for each in repeats])),
         "law_sd": float(np.mean([_counts(each).std() / each.of for each in repeats])),
-        "below": int((kept < ends[:, 0]).sum()),
-        "above": int((kept > ends[:, 1]).sum()),
+        "below": sum(bool(_counts(each).cdf(each.held) < tail) for each in repeats),
+        "above": sum(bool(_counts(each).sf(each.held - 1) < tail) for each in repeats),
     }
 
 

@@ -1,4 +1,4 @@
-"""What verdicts were worth, phase by phase: from judged cases to counts, to figures of all splits."""
+"""What verdicts were worth, phase by phase: of one split as counts, of all as figures."""
 
 from __future__ import annotations
 

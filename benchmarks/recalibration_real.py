@@ -13,18 +13,30 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
-from monitors_real import DATA_SETS, DataSet, drawn_split
+from monitors_real import (
+    DATA_SETS,
+    DICE_THRESHOLD,
+    TOLERATED_ERROR,
+    DataSet,
+    Split,
+    drawn_split,
+)
 from recalibration_fresh import SIZES, on_fresh_patients
 from recalibration_law import real_row
 from recalibration_phases import PHASES, phase_row
-from recalibration_stream import LABELS, calibrated, streamed
+from recalibration_stream import LABELS, streamed
+
+import segqc_conformal as sq
+from segqc_conformal.features.table import feature_columns
+from segqc_conformal.quality.candidates import default_candidates
 
 SIZES_OF = {
     "hippocampus": {"fit": 40, "calibration": 60, "quiet": 20},
     "nuclei": {"fit": 150, "calibration": 150, "quiet": 60},
 }
+CANDIDATE = "ridge_agreement"  # a forest takes most of the time to save and load
 WHO = ("ours", "stale")
-REFERRED = 10  # splits streamed again with every case referred under WATCH
+REFERRED = 4  # splits streamed again with every case referred under WATCH
 
 
 def measured(splits: int, streams: int, seed: int, processes: int) -> dict[str, Any]:
@@ -63,6 +75,15 @@ def split_of(
     if refer:
         found["refer"] = streamed(split, gate, rng, on_watch="refer")
     return found
+
+
+def calibrated(split: Split) -> sq.CalibratedGate:
+    """Calibrate the gate with which a split begins, on one fast candidate of the default ones."""
+    fit = split.labelled[split.labelled["patient_id"].isin(split.fit_patients)]
+    candidates = default_candidates(feature_columns(fit), 4 * len(fit) // 5)  # rows in each fold
+    settings = sq.QualityGate(dice_threshold=DICE_THRESHOLD, tolerated_error=TOLERATED_ERROR)
+    one = {CANDIDATE: candidates[CANDIDATE]}
+    return settings.calibrate(split.labelled, split.fit_patients, candidates=one)
 
 
 def summary(splits: list[dict[str, Any]]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from monitors_real import DICE_THRESHOLD, TOLERATED_ERROR, Split
+from monitors_real import Split
 from recalibration_phases import counts, judged_cases
 
 import segqc_conformal as sq
@@ -23,9 +23,7 @@ from segqc_conformal.calibration_folder import CalibrationFolder
 from segqc_conformal.case_log import CaseLog
 from segqc_conformal.certificate import StructureCertificate
 from segqc_conformal.errors import CalibrationError
-from segqc_conformal.features.table import feature_columns
 from segqc_conformal.monitors import MonitorRun, MonitorSettings, run_monitors, watched
-from segqc_conformal.quality.candidates import default_candidates
 from segqc_conformal.recalibration import audits_since, recalibrate
 
 LABELS = 60  # new patients who are labelled after the alarm
@@ -92,14 +90,6 @@ class Hospital:
             return "vetoed" if self.folder.history()[-1].action == "veto" else "refused"
         self.gate = self.folder.load()
         return "recalibrated"
-
-
-def calibrated(split: Split) -> sq.CalibratedGate:
-    """Calibrate the gate with which a split begins."""
-    settings = sq.QualityGate(dice_threshold=DICE_THRESHOLD, tolerated_error=TOLERATED_ERROR)
-    candidates = default_candidates(feature_columns(split.labelled), len(split.labelled))
-    del candidates["forest"]  # saving and loading it would take most of the time
-    return settings.calibrate(split.labelled, split.fit_patients, candidates=candidates)
 
 
 def deciding(gate: sq.CalibratedGate) -> StructureCertificate:
