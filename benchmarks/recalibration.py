@@ -30,7 +30,7 @@ from recalibration_world import simulated
 FIGURES = Path(__file__).with_name("recalibration.json")
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "scipy", "skops")
 SEED = 41
-SPLITS, STREAMS = 200, 24
+SPLITS, STREAMS = 200, 20
 REPEATS, JUDGED = 200, 1_000
 QUICK_REPEATS, QUICK_JUDGED = 12, 500
 PARTS = ("simulated", "real")

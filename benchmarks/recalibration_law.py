@@ -33,10 +33,9 @@ def law(patients: int) -> tuple[int, int]:
     return rank, patients + 1 - rank
 
 
-def real_row(repeats: list[Held | None]) -> dict[str, Any]:
-    """As `summary`, of real patients, which repeats share; `refused` counts those without."""
-    held = [each for each in repeats if each is not None and each.of]
-    return {"refused": len(repeats) - len(held), **summary(held)}
+def real_row(repeats: list[Held]) -> dict[str, Any]:
+    """As `summary`, of real patients, which repeats share; those that judge nobody are left out."""
+    return summary([each for each in repeats if each.of])
 
 
 def law_row(repeats: list[Held], cells: int) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def split_of(
     gate = calibrated(split)
     new = table[table["version"] == data.changed]
     fresh = new[~new["patient_id"].isin(split.labelled["patient_id"])]
-    found: dict[str, Any] = {"fresh": on_fresh_patients(gate, fresh, rng)}
+    found: dict[str, Any] = {"fresh": on_fresh_patients(gate, fresh, rng, checked=stream)}
     if stream:
         found["stream"] = streamed(split, gate, rng)
     if refer:
@@ -101,8 +101,14 @@ def summary(splits: list[dict[str, Any]]) -> dict[str, Any]:
 
 def fresh_row(repeats: list[dict[str, Any]]) -> dict[str, Any]:
     """Figures of recalibrations on one number of fresh patients."""
-    found: dict[str, Any] = {who: real_row([each[who] for each in repeats]) for who in WHO}
-    return found | {"certified": sum(each["certified"] for each in repeats)}
+    versions = [each for each in repeats if "version" in each]
+    return {
+        **{who: real_row([each[who] for each in repeats]) for who in WHO},
+        "checked": len(versions),
+        "same": sum(each["version"] == each["ours"] for each in versions),
+        "vetoed": sum(each["version"] is None for each in versions),
+        "certified": sum(each["certified"] for each in versions),
+    }
 
 
 def noticed(streams: list[dict[str, Any]]) -> dict[str, Any]:

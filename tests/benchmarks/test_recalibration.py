@@ -14,7 +14,7 @@ pytest.importorskip("monitors_real")
 import recalibration
 import recalibration_world as world
 from monitors_real import DataSet, drawn_split
-from recalibration_fresh import SIZES, Held
+from recalibration_fresh import SIZES, Held, on_fresh_patients
 from recalibration_law import law, law_row, real_row
 from recalibration_page import section
 from recalibration_phases import counts, judged_cases, phase_row
@@ -57,10 +57,20 @@ def test_the_right_mean_with_a_wrong_spread_is_caught() -> None:
     assert not law_row(exact(60, (550, 60)), cells=2)["kept"]
 
 
-def test_vetoed_repeats_and_those_that_judge_nobody_are_counted_apart() -> None:
-    row = real_row([Held(60, 36, 40), None, Held(60, 0, 0), Held(60, 10, 40)])
-    assert (row["refused"], row["repeats"], row["below"], row["above"]) == (2, 2, 1, 0)
-    assert row["mean"] == pytest.approx(46 / 80)
+def test_repeats_that_judge_nobody_are_left_out() -> None:
+    row = real_row([Held(60, 36, 40), Held(60, 0, 0), Held(60, 10, 40), Held(60, 40, 40)])
+    assert (row["repeats"], row["below"], row["above"]) == (3, 1, 0)
+    assert row["mean"] == pytest.approx(86 / 120)
+
+
+def test_intervals_on_arrays_are_those_of_recalibrate() -> None:
+    rng = np.random.default_rng(5)
+    gate = world.calibrated(world.patients(120, False, rng))
+    found = on_fresh_patients(gate, world.patients(160, True, rng), rng, checked=True)
+    assert [found[size]["ours"].of for size in SIZES] == [100, 60]
+    assert [found[size]["ours"].patients for size in SIZES] == [60, 80]
+    row = fresh_row(list(found.values()))
+    assert (row["checked"], row["same"], row["vetoed"]) == (2, 2, 0)
 
 
 # The stream of days, with made-up features.
@@ -144,11 +154,6 @@ def test_the_saved_figures_keep_the_law_and_catch_every_twin() -> None:
     assert set(figures["real"]) == {"hippocampus", "nuclei"}
     for found in figures["real"].values():
         assert [row["ours"]["repeats"] for row in found["fresh"].values()] == [200, 200]
-        assert found["phases"]["under"]["warned"] == 1.0
+        assert all(row["same"] == row["checked"] for row in found["fresh"].values())
+        assert found["phases"]["changed"]["warned"] == 0.0 < found["phases"]["under"]["warned"]
     assert "not caught" not in section(figures)
-
-
-def test_recalibrations_that_certify_are_counted() -> None:
-    repeat = {"ours": Held(60, 36, 40), "stale": Held(80, 20, 40), "certified": True}
-    row = fresh_row([repeat, repeat])
-    assert (row["certified"], row["stale"]["below"]) == (2, 2)
