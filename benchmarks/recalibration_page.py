@@ -93,8 +93,9 @@ In plain words:
 {table(head, lines)}
 
 "Accepted" is what passes with `on_watch="keep"`; after HARM every case is referred. With
-`on_watch="refer"` nothing passes under an alarm ({referred}). Verdicts no longer say that promises
-are suspended where audits closed the WATCH as BENIGN."""
+`on_watch="refer"` nothing passes under an alarm ({referred}).
+Verdicts no longer say that promises are suspended where audits closed the WATCH as BENIGN. Real
+patients are shared by the splits, and a handful of them passed: these are counts, no test."""
 
 
 def _told(name: str, found: dict[str, Any]) -> str:
@@ -270,9 +271,9 @@ def _limits(figures: dict[str, Any]) -> str:
             for name, each in phases.items()
         )
         left = f"""
-- There are too few real patients for 100 labels in a stream: after the alarm so many of the new
-  kind are left on average: {counts}. All are audited until there are enough labels; a hospital that
-  audits one case in four waits four times as long."""
+- There are too few real patients to label 100 in a stream and judge others: so many of the new kind
+  are left after the alarm, on average: {counts}. All are audited until there are enough labels; a
+  hospital that audits one case in four waits four times as long."""
     return f"""### What these figures do not say
 
 - A new version says how good masks are, it makes none better: where the model fails on the new
