@@ -24,7 +24,8 @@ from time import perf_counter
 from typing import Any
 
 from page import write_page
-from recalibration_page import section, simulated_part
+from recalibration_page import section
+from recalibration_page_law import simulated_part
 from recalibration_world import simulated
 
 FIGURES = Path(__file__).with_name("recalibration.json")
