@@ -31,6 +31,7 @@ benchmarks: $(READY)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt $(PIP_ARGS) --editable '.[bench]'
 	@$(BIN)/python benchmarks/guarantees.py --write
 	@$(BIN)/python benchmarks/monitors.py --write
+	@$(BIN)/python benchmarks/recalibration.py --write
 
 $(READY): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { \

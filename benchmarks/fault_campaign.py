@@ -26,6 +26,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pandas as pd
+from page import FOLDER, write_page
 from sklearn.compose import make_column_transformer
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
@@ -37,6 +38,7 @@ from segqc_conformal.monitors import run_monitors, watched
 from segqc_conformal.quality_gate import QualityGate
 from segqc_conformal.recalibration import recalibrate, rollback
 
+FIGURES = FOLDER / "faults.json"
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
 WHO = {"by": "campaign", "reason": "test"}
 NEW_CASES = 60
@@ -342,14 +344,22 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--postgres", help="folder of the socket of a PostgreSQL server")
     parser.add_argument("--work", nargs="+", choices=list(WORK), default=list(WORK))
+    parser.add_argument("--write", action="store_true", help="keep the counts, write the docs")
     options = parser.parse_args()
     begin = perf_counter()
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         places = Postgres(root, options.postgres) if options.postgres else Sqlite(root)
         counts = campaign(places, options.kills, options.seed, options.work)
+    seconds = round(perf_counter() - begin)
     print(json.dumps({"kills": options.kills, **counts}, indent=1))
-    print(f"nothing lost, nothing twice, all loadable; {perf_counter() - begin:.0f} s")
+    print(f"nothing lost, nothing twice, all loadable; {seconds} s")
+    if options.write:
+        figures = json.loads(FIGURES.read_text()) if FIGURES.is_file() else {}
+        database = "PostgreSQL" if options.postgres else "SQLite"
+        figures[database] = {"kills": options.kills, "seconds": seconds, "counts": counts}
+        FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
+        write_page()
 
 
 if __name__ == "__main__":

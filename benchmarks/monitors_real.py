@@ -49,6 +49,15 @@ class DataSet(NamedTuple):
     replace: bool  # whether audited cases are drawn with replacement
 
 
+class Split(NamedTuple):
+    """Rows that fit or calibrate, who of them fits, and the rows of cases to come."""
+
+    labelled: pd.DataFrame
+    fit_patients: list[str]
+    quiet: pd.DataFrame
+    new: pd.DataFrame
+
+
 class Judged(NamedTuple):
     """Deciding rows of new cases, and what `ExchangeabilityWatch` sees of them."""
 
@@ -84,24 +93,33 @@ DATA_SETS = {
 }
 
 
-def split_of(data: DataSet, table: pd.DataFrame, seed: int) -> dict[str, Any]:
-    """Calibrate on some patients and let the others come; say when what is noticed."""
-    rng = np.random.default_rng(seed)
+def drawn_split(data: DataSet, table: pd.DataFrame, rng: np.random.Generator) -> Split:
+    """Draw who fits, who calibrates and who comes later; each patient does one of these."""
     known = table[table["version"] != data.changed]
     patients = rng.permutation(known["patient_id"].unique())
     version = dict(zip(patients, rng.choice(["clean", "degraded"], patients.size), strict=True))
     mixed = known[known["version"] == known["patient_id"].map(version)]
     taken = data.fit + data.calibration
-    gate = sq.QualityGate(dice_threshold=DICE_THRESHOLD, tolerated_error=TOLERATED_ERROR)
-    calibrated = gate.calibrate(
-        mixed[mixed["patient_id"].isin(patients[:taken])], fit_patients=list(patients[: data.fit])
-    )
     coming = patients[taken:]
     changed = table[table["version"] == data.changed]
     if changed["patient_id"].isin(patients).any():  # the same patients, scanned otherwise
         changed = changed[changed["patient_id"].isin(coming[data.quiet :])]
-    quiet = _judged(calibrated, mixed[mixed["patient_id"].isin(coming[: data.quiet])])
-    new = _judged(calibrated, changed)
+    return Split(
+        mixed[mixed["patient_id"].isin(patients[:taken])],
+        list(patients[: data.fit]),
+        mixed[mixed["patient_id"].isin(coming[: data.quiet])],
+        changed,
+    )
+
+
+def split_of(data: DataSet, table: pd.DataFrame, seed: int) -> dict[str, Any]:
+    """Calibrate on some patients and let the others come; say when what is noticed."""
+    rng = np.random.default_rng(seed)
+    split = drawn_split(data, table, rng)
+    gate = sq.QualityGate(dice_threshold=DICE_THRESHOLD, tolerated_error=TOLERATED_ERROR)
+    calibrated = gate.calibrate(split.labelled, fit_patients=split.fit_patients)
+    quiet = _judged(calibrated, split.quiet)
+    new = _judged(calibrated, split.new)
     return {
         "watch": _watch(calibrated, quiet, new, rng),
         "harm": {rate: _harm(data, calibrated, quiet, new, rate, rng) for rate in RATES},

@@ -14,7 +14,10 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 PAGE = FOLDER.parent / "docs" / "benchmarks.md"
 # Of each there are figures NAME.json and a module NAME_page with `section(figures)`.
-BENCHMARKS = ("splits", "guarantees", "monitors", "year", "features", "uncertainty")
+BENCHMARKS = (
+    *("splits", "guarantees", "monitors", "recalibration", "faults", "year"),
+    *("features", "uncertainty"),
+)
 
 
 HEAD = """# Benchmarks
