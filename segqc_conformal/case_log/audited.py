@@ -65,8 +65,12 @@ def answers_after(connection: Connection, number: int, calibration: str) -> pd.D
     )
     query = _of_monitors(AUDITS.answered_at, calibration)
     query = query.add_columns(AUDITS.answer_number, AUDITS.reference_kind, AUDITS.drawn_at, worst)
-    query = query.where(AUDITS.answer_number > number).order_by(AUDITS.answer_number)
-    frame = fetched(connection, query)
+    # by the numbers of the cases: else a database may walk through all that the version judged
+    later = select(AUDITS.sequence).where(AUDITS.answer_number > number)
+    numbers = [row.sequence for row in connection.execute(later)]
+    rows = list(among(connection, query, CASES.sequence, numbers))
+    columns = [column.name for column in query.selected_columns]
+    frame = pd.DataFrame(rows, columns=columns).sort_values("answer_number", ignore_index=True)
     # a case that was answered before it was drawn is known as an audit from the draw on
     frame["time"] = frame[["answered_at", "drawn_at"]].max(axis=1)
     frame["drawn_at"] = pd.to_datetime(frame["drawn_at"], utc=True)

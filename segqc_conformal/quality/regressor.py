@@ -49,6 +49,9 @@ class QualityRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         probability. That of the chosen one is a little too good, having been chosen by it;
         `cross_fitted` around the whole choice is not.
 
+    out_of_fold_ : ndarray of float64, shape (rows,)
+        Prediction of each fitted row by a model of that family that did not see its patient.
+
     Notes
     -----
     Patients, not rows, are kept together in every fold. "auto" tries the families that the number
@@ -111,6 +114,7 @@ class QualityRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         losses = {name: self._losses(target, each) for name, each in predicted.items()}
         self.losses_ = {name: float(loss.mean()) for name, loss in losses.items()}
         self.family_ = chosen_family(losses, people)
+        self.out_of_fold_ = self.link_.to_target(predicted[self.family_])
         self.scale_ = residual_scale(*self._line_and_error(target, predicted[self.family_]))
         self.model_ = _fitted(self._model_of(self.family_, people, len(rows)), rows, wanted)
         return self
@@ -122,6 +126,10 @@ class QualityRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     def predict_scale(self, X: pd.DataFrame) -> NDArray[np.float64]:
         """Return the expected size of each row's error, > 0, in the units of the target."""
         return self.scale_.of(self._predicted(self.model_, self._rows(X)))
+
+    def scale_of(self, predicted: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the expected size of the errors of predictions, such as `out_of_fold_`."""
+        return self.scale_.of(self.link_.to_line(predicted))
 
     def __sklearn_is_fitted__(self) -> bool:
         """Return whether `fit` was called."""
