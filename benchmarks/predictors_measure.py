@@ -30,7 +30,7 @@ class DataSet(NamedTuple):
     test: int
 
 
-class Tested(NamedTuple):
+class Outcome(NamedTuple):
     """What a method says of the test cases of one version and structure."""
 
     method: str
@@ -43,7 +43,7 @@ class Tested(NamedTuple):
     promises: dict[str, float]
 
 
-def measure_split(data: DataSet, seed: int) -> list[Tested]:
+def measure_split(data: DataSet, seed: int) -> list[Outcome]:
     """Fit and calibrate on clean and degraded cases, test on each version by itself."""
     warnings.simplefilter("ignore")
     table = data.table[~empty_prediction(data.table)]
@@ -67,7 +67,7 @@ def measure_split(data: DataSet, seed: int) -> list[Tested]:
 
 def _method(
     method: str, fit: pd.DataFrame, calibration: pd.DataFrame, tests: dict[str, pd.DataFrame]
-) -> list[Tested]:
+) -> list[Outcome]:
     out, predict = METHODS[method](fit)
     fit, calibration = fit.assign(**out), _with(calibration, predict(calibration))
     found = []
@@ -76,7 +76,7 @@ def _method(
         for structure, test in judged.groupby("structure"):
             here = [part[part["structure"] == structure] for part in (fit, calibration)]
             found.append(
-                Tested(
+                Outcome(
                     method,
                     version,
                     str(structure),

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from predictors_measure import Tested
+from predictors_measure import Outcome
 from predictors_methods import DEFAULT, METHODS
 from scipy.stats import spearmanr
 
@@ -19,21 +19,21 @@ SEED = 0
 Place = tuple[str, str]  # version, structure
 
 
-def summary(splits: Sequence[Sequence[Tested]]) -> list[dict[str, Any]]:
+def summary(splits: Sequence[Sequence[Outcome]]) -> list[dict[str, Any]]:
     """Average over splits; compare the default with the best other method, by patient.
 
     The best other method of a version and structure is the one with the lowest mean AURC. The
     interval of the difference is a bootstrap of the patients: in a replicate each patient counts as
     often as drawn in every split whose test holds it; the predictors are not fitted again.
     """
-    by_place: dict[Place, dict[str, list[Tested]]] = defaultdict(lambda: defaultdict(list))
+    by_place: dict[Place, dict[str, list[Outcome]]] = defaultdict(lambda: defaultdict(list))
     for split in splits:
         for tested in split:
             by_place[tested.version, tested.structure][tested.method].append(tested)
     return [row for place, methods in by_place.items() for row in _rows(place, methods)]
 
 
-def _rows(place: Place, methods: dict[str, list[Tested]]) -> list[dict[str, Any]]:
+def _rows(place: Place, methods: dict[str, list[Outcome]]) -> list[dict[str, Any]]:
     names = sorted({name for tested in methods[DEFAULT] for name in tested.patients})
     drawn = np.random.default_rng(SEED).multinomial(
         len(names), np.full(len(names), 1.0 / len(names)), REPLICATES
@@ -62,12 +62,12 @@ def _rows(place: Place, methods: dict[str, list[Tested]]) -> list[dict[str, Any]
     return rows
 
 
-def _aurc(tested: Tested) -> float:
+def _aurc(tested: Outcome) -> float:
     return float(aurc(tested.score, 1.0 - tested.dice))
 
 
 def _areas(
-    tests: Iterable[Tested], drawn: NDArray[np.int64], column: dict[str, int]
+    tests: Iterable[Outcome], drawn: NDArray[np.int64], column: dict[str, int]
 ) -> NDArray[np.float64]:
     """Return the AURC of each replicate, averaged over splits."""
     found = []
@@ -78,7 +78,7 @@ def _areas(
     return np.asarray(np.nanmean(found, axis=0))
 
 
-def _averages(tests: Sequence[Tested]) -> dict[str, float | None]:
+def _averages(tests: Sequence[Outcome]) -> dict[str, float | None]:
     ranks = [spearmanr(each.score, each.dice).statistic for each in tests]
     found: dict[str, float | None] = {"spearman": float(np.nanmean(ranks))}
     predicts = not np.isnan(tests[0].predicted).any()
