@@ -1,0 +1,255 @@
+"""Settings of a quality net, and how cases become a fitted one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from segqc_conformal.case import check_structures
+from segqc_conformal.errors import InputError
+from segqc_conformal.patients import pseudonym
+from segqc_conformal.quality.net.case_head import CaseHead
+from segqc_conformal.quality.net.fitted import FittedQualityNet
+from segqc_conformal.quality.net.head import Head
+from segqc_conformal.quality.net.net_identity import training_identity
+from segqc_conformal.quality.net.network import Network
+from segqc_conformal.quality.net.prepared import Prepared, Preparing
+from segqc_conformal.quality.net.quality_case import QualityCase
+from segqc_conformal.quality.net.training import Schedule, train
+from segqc_conformal.quality.net.validation import checked_validation, split_for_stopping
+from segqc_conformal.sampling.random_state import kept_random_state, seed_torch
+
+__all__ = ["QualityNet"]
+
+
+@dataclass(frozen=True)
+class QualityNet:
+    """Settings of a network that predicts quality from images; `fit` makes the one that predicts.
+
+    Parameters
+    ----------
+    structures : mapping of str to int
+        Structure name -> label.
+    inputs : sequence of str
+        What it sees: "image", "mask" (one channel for each structure), and names of maps or of
+        hooked features.
+    heads : sequence of Head
+        What it predicts, one of each kind: `CaseHead`, `PatchHead`, `VoxelHead`, `GoodHead`,
+        `GradeHead`; or `SliceHead` alone.
+    dimensions : {2, 3}
+        Axes of its convolutions. With 2 and a slice head it takes volumes, slice by slice.
+    grid : tuple of int
+        Its grid, one number per dimension, each divisible by ``2 ** len(channels)``. Longer axes of
+        a case are averaged down to it, shorter ones stand in the middle of zeros.
+    channels : tuple of int
+        Channels of each level of the encoder; each level halves the grid.
+    margin_mm : float, optional
+        See the judged mask's box and this margin around it; None: the whole image.
+    epochs, patience : int
+        At most so many epochs; stop when the loss on the validation patients has not fallen for
+        `patience` of them.
+    learning_rate : float
+        Of AdamW, at the start; it falls to 0 as half a cosine over `epochs`.
+    batch_size : int
+        Items (cases or slices) a step.
+    flips : bool
+        Mirror training items at random.
+    seed : int
+        Of the weights, the order, the flips and the validation patients.
+
+    Raises
+    ------
+    InputError
+        For settings that do not fit together.
+
+    Notes
+    -----
+    Guarantee: none by itself; its outputs are features, and the calibrators make promises of them.
+    Sources: Robinson et al., MICCAI 2018; Qiu et al. (2025); Fournel et al. (2021).
+
+    Examples
+    --------
+    >>> QualityNet({"lesion": 1}, grid=(32, 32, 32)).inputs
+    ('image', 'mask', 'predictive_entropy')
+    """
+
+    structures: Mapping[str, int]
+    inputs: Sequence[str] = ("image", "mask", "predictive_entropy")
+    heads: Sequence[Head] = field(default=(CaseHead(),))
+    dimensions: int = 3
+    grid: tuple[int, ...] = (48, 64, 48)
+    channels: tuple[int, ...] = (8, 16, 32, 64)
+    margin_mm: float | None = None
+    slice_axis: int = -1
+    epochs: int = 40
+    patience: int = 10
+    learning_rate: float = 3e-3
+    batch_size: int = 16
+    flips: bool = True
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check the settings once."""
+        object.__setattr__(self, "structures", check_structures(self.structures))
+        for name in ("inputs", "heads", "grid", "channels"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        self._check_inputs()
+        self._check_heads()
+        self._check_grid()
+        self._check_schedule()
+
+    def fit(
+        self,
+        cases: Sequence[QualityCase],
+        validation: Sequence[QualityCase] | None = None,
+        device: str | torch.device | None = None,
+        progress: Callable[[str], None] | None = None,
+        checkpoint: str | Path | None = None,
+    ) -> FittedQualityNet:
+        """Train on cases with a reference; corrupted ones are welcome.
+
+        Parameters
+        ----------
+        cases : sequence of QualityCase
+            Each is read once, one after the other; what is kept of it is its inputs on the grid, in
+            half precision.
+        validation : sequence of QualityCase, optional
+            Cases to stop by, of patients that do not train, not corrupted. None: a fifth of the
+            patients of `cases` is set aside.
+        device : str or torch.device, optional
+            None: a CUDA GPU where there is one, else the CPU.
+        progress : callable, optional
+            Called with a sentence for each case read and each epoch.
+        checkpoint : path, optional
+            A ``.safetensors`` file, written after each epoch. Where it exists, training goes on.
+
+        Returns
+        -------
+        FittedQualityNet
+
+        Raises
+        ------
+        InputError
+            For cases without a target or with an id that comes twice, for validation patients that
+            train, and for a checkpoint of other settings or data.
+
+        Notes
+        -----
+        Guarantee: on a CPU, with equal numbers of threads, the same settings and cases give the same
+        weights, also where training was interrupted and went on. The caller's random state is kept.
+        """
+        prepared = self.preparing.prepare_all(cases, progress)
+        aside = None if validation is None else self.preparing.prepare_all(validation, progress)
+        return self.fit_prepared(prepared, aside, device, progress, checkpoint)
+
+    def fit_prepared(
+        self,
+        cases: Sequence[Prepared],
+        validation: Sequence[Prepared] | None = None,
+        device: str | torch.device | None = None,
+        progress: Callable[[str], None] | None = None,
+        checkpoint: str | Path | None = None,
+    ) -> FittedQualityNet:
+        """Train as `fit` does, on cases that were brought to the grid before."""
+        patients = {pseudonym(case.patient_id) for case in cases}
+        if validation is None:
+            cases, validation = split_for_stopping(cases, self.seed)
+        checked_validation(cases, validation)
+        patients |= {pseudonym(case.patient_id) for case in validation}
+        with kept_random_state():
+            seed_torch(self.seed)
+            network = self.network(cases[0].widths)
+        state = train(
+            network,
+            self.heads,
+            cases,
+            validation,
+            self._schedule,
+            _device(device),
+            progress,
+            None if checkpoint is None else Path(checkpoint),
+            "" if checkpoint is None else training_identity(self, cases, validation),
+        )
+        weights = {name: value.detach().cpu() for name, value in state.best.items()}
+        return FittedQualityNet(
+            self, cases[0].widths, weights, tuple(sorted(patients)), tuple(state.history)
+        )
+
+    @property
+    def preparing(self) -> Preparing:
+        """How cases become items of this net."""
+        slices = any(head.kind == "slice" for head in self.heads)
+        return Preparing(
+            tuple(self.inputs),
+            tuple(self.heads),
+            dict(self.structures),
+            self.grid,
+            self.margin_mm,
+            self.slice_axis if slices else None,
+        )
+
+    def network(self, widths: Mapping[str, int]) -> Network:
+        """Make the untrained network for inputs of so many channels."""
+        channels = sum(widths.values())
+        return Network(self.dimensions, channels, self.channels, self.heads, len(self.structures))
+
+    @property
+    def _schedule(self) -> Schedule:
+        return Schedule(
+            self.epochs,
+            self.patience,
+            self.learning_rate,
+            self.batch_size,
+            self.flips,
+            self.seed,
+        )
+
+    def _check_inputs(self) -> None:
+        good = all(isinstance(name, str) and name for name in self.inputs)
+        if not self.inputs or not good or len(set(self.inputs)) < len(self.inputs):
+            raise InputError(
+                "inputs as different names",
+                self.inputs,
+                "name 'image', 'mask', maps or hooked features, each once",
+            )
+
+    def _check_heads(self) -> None:
+        kinds = [getattr(head, "kind", repr(head)) for head in self.heads]
+        alone = kinds == ["slice"] and self.dimensions == 2
+        if not kinds or len(set(kinds)) < len(kinds) or ("slice" in kinds and not alone):
+            raise InputError(
+                "heads of different kinds, or a slice head alone with dimensions=2",
+                f"{kinds} with dimensions={self.dimensions}",
+                "train one net for slices and another one for whole cases",
+            )
+
+    def _check_grid(self) -> None:
+        step = 2 ** len(self.channels)
+        deepest = [length // step for length in self.grid]
+        good = len(self.grid) == self.dimensions and not any(n % step for n in self.grid)
+        if self.dimensions not in (2, 3) or not self.channels or not good or max(deepest) < 2:
+            raise InputError(
+                f"dimensions 2 or 3, and a grid of so many lengths divisible by {step}, one of "
+                f"them at least {2 * step}",
+                f"dimensions={self.dimensions}, grid={self.grid}, channels={self.channels}",
+                "choose another grid, or fewer levels of channels",
+            )
+
+    def _check_schedule(self) -> None:
+        whole = {"epochs": self.epochs, "patience": self.patience, "batch_size": self.batch_size}
+        wrong = {name: value for name, value in whole.items() if value < 1}
+        if wrong or not 0.0 < self.learning_rate < 1.0:
+            raise InputError(
+                "epochs, patience and batch_size >= 1, learning_rate in (0, 1)",
+                wrong or self.learning_rate,
+                "correct the settings",
+            )
+
+
+def _device(device: str | torch.device | None) -> torch.device:
+    if device is not None:
+        return torch.device(device)
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
