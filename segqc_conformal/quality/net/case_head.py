@@ -15,7 +15,7 @@ from segqc_conformal.quality.net.encoder import Encoded
 from segqc_conformal.quality.net.head import HeadOutput, SeenCase
 from segqc_conformal.quality.net.imbalance import density_weights, focal_weights, target_density
 from segqc_conformal.quality.net.losses import share_loss
-from segqc_conformal.quality.net.reference_target import reference_and_mask
+from segqc_conformal.quality.net.structure_masks import reference_masks, structure_masks
 
 __all__ = ["CaseHead"]
 
@@ -93,7 +93,9 @@ class CaseHead:
     def target(self, seen: SeenCase) -> Tensor:
         """Return the metric of each structure, ``(1, structures)``."""
         if self.metric in ("dice", "iou"):
-            values = [dice(mask, truth) for truth, mask in zip(*reference_and_mask(seen))]
+            masks = structure_masks(seen.case, seen.structures)
+            truths = reference_masks(seen.case, seen.structures)
+            values = [dice(mask, truth) for mask, truth in zip(masks, truths, strict=True)]
             if self.metric == "iou":
                 values = [value / (2.0 - value) for value in values]
         else:

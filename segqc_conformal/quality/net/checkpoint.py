@@ -50,7 +50,7 @@ def read_checkpoint(path: Path, state: TrainingState, identity: str) -> None:
     try:
         with safe_open(path, "pt") as file:
             words = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
     except (OSError, SafetensorError) as error:
         raise FileFormatError(
             f"a readable checkpoint {path.name}", on_one_line(error), "delete it to start again"

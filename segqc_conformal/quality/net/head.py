@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,11 +56,11 @@ class Head(Protocol):
     def target(self, seen: SeenCase) -> Tensor:
         """Make the target of a case from its reference, ``(items, ...)``."""
 
-    def prepare(self, layers: nn.Module, targets: Tensor) -> None:
+    def prepare(self, layers: Any, targets: Tensor) -> None:
         """Set what the layers must know of all training targets, before the first step."""
 
-    def loss(self, layers: nn.Module, output: Tensor, target: Tensor) -> Tensor:
+    def loss(self, layers: Any, output: Tensor, target: Tensor) -> Tensor:
         """Return the mean loss of a batch."""
 
-    def output(self, layers: nn.Module, output: Tensor, seen: SeenCase) -> HeadOutput:
+    def output(self, layers: Any, output: Tensor, seen: SeenCase) -> HeadOutput:
         """Say what the raw output of a case's items means."""

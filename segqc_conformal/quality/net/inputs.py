@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from segqc_conformal.case import in_structure
 from segqc_conformal.errors import InputError
 from segqc_conformal.quality.net.quality_case import QualityCase
+from segqc_conformal.quality.net.structure_masks import structure_masks
 
 __all__ = ["input_channels"]
 
@@ -55,9 +55,7 @@ def _channels(case: QualityCase, name: str, structures: Mapping[str, int]) -> Te
     if name == "image":
         return _scaled(torch.from_numpy(np.asarray(case.image, dtype=np.float32)))
     if name == "mask" and case.mask is not None:
-        axes = len(case.spatial_shape)
-        masks = [in_structure(case.mask, label, axes) for label in structures.values()]
-        return torch.from_numpy(np.stack(masks)).float()
+        return torch.from_numpy(structure_masks(case, structures)).float()
     for held in (case.maps, case.features):
         if name in held:
             return torch.from_numpy(held[name])

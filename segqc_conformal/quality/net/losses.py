@@ -29,7 +29,8 @@ def share_loss(logits: Tensor, target: Tensor) -> Tensor:
     [0.0, 0.6931471824645996]
     """
     own = torch.special.entr(target) + torch.special.entr(1.0 - target)
-    return binary_cross_entropy_with_logits(logits, target, reduction="none") - own
+    cross: Tensor = binary_cross_entropy_with_logits(logits, target, reduction="none")
+    return cross.sub(own)
 
 
 def weighted_mean_loss(losses: Tensor, weights: Tensor) -> Tensor:

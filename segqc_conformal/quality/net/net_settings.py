@@ -7,13 +7,25 @@ from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
 from segqc_conformal.quality.net.case_head import CaseHead
+from segqc_conformal.quality.net.good_head import GoodHead
+from segqc_conformal.quality.net.grade_head import GradeHead
+from segqc_conformal.quality.net.patch_head import PatchHead
+from segqc_conformal.quality.net.slice_head import SliceHead
+from segqc_conformal.quality.net.voxel_head import VoxelHead
 
 if TYPE_CHECKING:
     from segqc_conformal.quality.net.quality_net import QualityNet
 
 __all__ = ["settings_as_dict", "settings_from_dict"]
 
-HEADS = {head().kind: head for head in (CaseHead,)}
+HEADS: dict[str, Any] = {
+    "case": CaseHead,
+    "good": GoodHead,
+    "grade": GradeHead,
+    "patch": PatchHead,
+    "slice": SliceHead,
+    "voxel": VoxelHead,
+}
 
 
 def settings_as_dict(net: QualityNet) -> dict[str, Any]:

@@ -138,8 +138,9 @@ class QualityNet:
 
         Notes
         -----
-        Guarantee: on a CPU, with equal numbers of threads, the same settings and cases give the same
-        weights, also where training was interrupted and went on. The caller's random state is kept.
+        Guarantee: on a CPU, with equal numbers of threads, the same settings and cases give the
+        same weights, also where training was interrupted and went on. The caller's random state is
+        kept.
         """
         prepared = self.preparing.prepare_all(cases, progress)
         aside = None if validation is None else self.preparing.prepare_all(validation, progress)

@@ -57,27 +57,31 @@ class View:
         return [min(pair) for pair in zip(self._lengths, self.grid, strict=True)]
 
     @property
-    def _inside(self) -> list[slice]:
+    def _box(self) -> Any:
+        return (..., *(slice(*ends) for ends in self.box))
+
+    @property
+    def _parts(self) -> list[Any]:
         starts = [(full - n) // 2 for n, full in zip(self._sizes, self.grid, strict=True)]
         return [slice(a, a + n) for a, n in zip(starts, self._sizes, strict=True)]
 
     def to_grid(self, values: Tensor) -> Tensor:
         """Bring ``(rows, *spatial)`` to ``(rows, *grid)``."""
-        seen = values[(..., *(slice(*ends) for ends in self.box))]
+        seen = values[self._box]
         if self._sizes != self._lengths:
             seen = interpolate(seen[None].float(), self._sizes, mode="area")[0]
         padding: list[int] = []
-        for part, full in zip(self._inside[::-1], self.grid[::-1], strict=True):
+        for part, full in zip(self._parts[::-1], self.grid[::-1], strict=True):
             padding += [part.start, full - part.stop]
         return pad(seen, padding)
 
     def from_grid(self, values: Tensor) -> Tensor:
         """Bring ``(rows, *grid)`` to ``(rows, *spatial)``; 0 outside the box."""
-        seen = values[(..., *self._inside)]
+        seen = values[(..., *self._parts)]
         if self._sizes != self._lengths:
             seen = interpolate(seen[None].float(), self._lengths, mode=_LINEAR[len(self.grid)])[0]
         full = torch.zeros((len(values), *self.spatial), dtype=seen.dtype)
-        full[(..., *(slice(*ends) for ends in self.box))] = seen
+        full[self._box] = seen
         return full
 
 
