@@ -87,3 +87,73 @@ def fit_patients() -> list[str]:
     images = image_folders()[0]
     held_out, pool = held_out_patients(images), pool_patients(images)
     return pool[: len(held_out) // 2]
+
+
+def fitted_net(net: QualityNet = NET, folds: int = 5) -> tuple[CrossFittedNet, float]:
+    """Return the nets cross-fitted on the fit patients, from the cache, and how long it took."""
+    name = hashlib.sha256(repr(net).encode()).hexdigest()[:12]
+    folder = cache_folder() / "quality_nets" / name
+    if (folder / "seconds.txt").exists():
+        return CrossFittedNet.load(folder), float((folder / "seconds.txt").read_text())
+    patients = fit_patients()
+    cases = KeptCases([(patient, version) for patient in patients for version in VERSIONS])
+    list(cases)  # judged before the clock starts: that is the segmentation model's time
+    start = time.perf_counter()
+    crossed = cross_fit(net, cases, patients, folds, progress=lambda words: print(words, end="\r"))
+    seconds = time.perf_counter() - start
+    crossed.save(folder)
+    (folder / "seconds.txt").write_text(f"{seconds:.1f}")
+    return crossed, seconds
+
+
+def features(
+    versions: Sequence[str], patients: Sequence[str] | None = None, net: QualityNet = NET
+) -> pd.DataFrame:
+    """Return the feature table of held-out patients with the net's columns and ``version``.
+
+    Fit patients (`fit_patients`) have out-of-fold values, all others the mean of the nets.
+    """
+    chosen = held_out_patients(image_folders()[0]) if patients is None else patients
+    wanted = [(patient, version) for version in versions for patient in chosen]
+    plain = plain_features(wanted, sq.DeepEnsemble(members()))
+    return fitted_net(net)[0].features(plain, KeptCases(wanted))
+
+
+def worth(table: pd.DataFrame, patients: Sequence[str]) -> pd.DataFrame:
+    """Tabulate Spearman correlation with the true Dice and mean absolute error."""
+    rows = table[table["patient_id"].isin(patients)]
+    found = []
+    for (version, structure), part in rows.groupby(["version", "structure"]):
+        for name in ("net_dice", "soft_dice_confidence"):
+            values = part[f"feature_{name}"]
+            rank = spearmanr(values, part["dice"]).statistic
+            error = float((values - part["dice"]).abs().mean())
+            found.append((version, structure, name, len(part), rank, error))
+    return pd.DataFrame(
+        found, columns=["version", "structure", "feature", "cases", "Spearman", "mean abs. error"]
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--final", action="store_true", help="also judge the final-test patients")
+    final = parser.parse_args().final
+    images = image_folders()[0]
+    fit, pool = fit_patients(), pool_patients(images)
+    rest = [patient for patient in pool if patient not in set(fit)]
+    last = [patient for patient in held_out_patients(images) if patient not in set(pool)]
+    _, seconds = fitted_net()
+    print(f"cross-fit: {seconds:.0f} s with {torch.get_num_threads()} threads")
+    table = features(VERSIONS, [*fit, *rest, *(last if final else [])])
+    groups = {
+        "fit (out of fold)": fit,
+        "pool, unseen": rest,
+        **({"final test": last} if final else {}),
+    }
+    for name, patients in groups.items():
+        print(f"\n{name}, {len(patients)} patients")
+        print(worth(table, patients).round(3).to_string(index=False))
+
+
+if __name__ == "__main__":
+    main()

@@ -2,8 +2,10 @@
 
 from segqc_conformal.quality.net.case_head import CaseHead
 from segqc_conformal.quality.net.cross_fit import CrossFittedNet, cross_fit
+from segqc_conformal.quality.net.embedding_plane import embedding_plane
 from segqc_conformal.quality.net.fitted import FittedQualityNet
 from segqc_conformal.quality.net.good_head import GoodHead
+from segqc_conformal.quality.net.grad_cam import grad_cam
 from segqc_conformal.quality.net.grade_head import GradeHead
 from segqc_conformal.quality.net.hooked_features import hooked_features
 from segqc_conformal.quality.net.judged_cases import judged_cases
@@ -30,6 +32,8 @@ __all__ = [
     "VoxelHead",
     "combine_slices",
     "cross_fit",
+    "embedding_plane",
+    "grad_cam",
     "hooked_features",
     "judged_cases",
     "load_net",
