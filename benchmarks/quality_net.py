@@ -6,9 +6,17 @@ cache folder of `hippocampus_cases`.
 
 from __future__ import annotations
 
+import argparse
+import hashlib
+import json
+import sys
+import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
+import torch
 from hippocampus_cases import (
     STRUCTURES,
     LazyCases,
@@ -18,18 +26,22 @@ from hippocampus_cases import (
     members,
     pool_patients,
 )
+from hippocampus_cases import features as plain_features
+from scipy.stats import spearmanr
 
 import segqc_conformal as sq
 from segqc_conformal.features.extractor import FeatureExtractor
 from segqc_conformal.quality.net import (
+    CrossFittedNet,
     QualityCase,
     QualityNet,
+    cross_fit,
     judged_cases,
 )
 from segqc_conformal.replaced_file import replaced_at_once
 
 MAPS = ("predictive_entropy",)
-NET = QualityNet(STRUCTURES, inputs=("image", "mask", *MAPS))
+NET = QualityNet(STRUCTURES, inputs=("image", "mask", *MAPS), grid=(32, 48, 32), margin_mm=5.0)
 VERSIONS = ("clean", "degraded")
 
 
@@ -50,7 +62,7 @@ class KeptCases:
             yield _read(patient, version)
 
 
-def _file(patient: str, version: str):
+def _file(patient: str, version: str) -> Path:
     return cache_folder() / "quality_cases" / f"{patient}-{version}.npz"
 
 
@@ -89,21 +101,26 @@ def fit_patients() -> list[str]:
     return pool[: len(held_out) // 2]
 
 
-def fitted_net(net: QualityNet = NET, folds: int = 5) -> tuple[CrossFittedNet, float]:
-    """Return the nets cross-fitted on the fit patients, from the cache, and how long it took."""
+def fitted_net(net: QualityNet = NET, folds: int = 5) -> tuple[CrossFittedNet, dict[str, float]]:
+    """Return the nets cross-fitted on the fit patients, from the cache, and the seconds it took."""
     name = hashlib.sha256(repr(net).encode()).hexdigest()[:12]
     folder = cache_folder() / "quality_nets" / name
-    if (folder / "seconds.txt").exists():
-        return CrossFittedNet.load(folder), float((folder / "seconds.txt").read_text())
+    if (folder / "seconds.json").exists():
+        return CrossFittedNet.load(folder), json.loads((folder / "seconds.json").read_text())
     patients = fit_patients()
     cases = KeptCases([(patient, version) for patient in patients for version in VERSIONS])
     list(cases)  # judged before the clock starts: that is the segmentation model's time
-    start = time.perf_counter()
-    crossed = cross_fit(net, cases, patients, folds, progress=lambda words: print(words, end="\r"))
-    seconds = time.perf_counter() - start
+    wall, cpu = time.perf_counter(), time.process_time()
+    crossed = cross_fit(net, cases, patients, folds, progress=_told)
+    seconds = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
     crossed.save(folder)
-    (folder / "seconds.txt").write_text(f"{seconds:.1f}")
+    (folder / "seconds.json").write_text(json.dumps(seconds))
     return crossed, seconds
+
+
+def _told(words: str) -> None:
+    if "epoch" in words:
+        print(words, file=sys.stderr, flush=True)
 
 
 def features(
@@ -143,7 +160,10 @@ def main() -> None:
     rest = [patient for patient in pool if patient not in set(fit)]
     last = [patient for patient in held_out_patients(images) if patient not in set(pool)]
     _, seconds = fitted_net()
-    print(f"cross-fit: {seconds:.0f} s with {torch.get_num_threads()} threads")
+    print(
+        f"cross-fit with {torch.get_num_threads()} threads: {seconds['wall']:.0f} s, of which the "
+        f"processor worked {seconds['cpu']:.0f} s"
+    )
     table = features(VERSIONS, [*fit, *rest, *(last if final else [])])
     groups = {
         "fit (out of fold)": fit,

@@ -55,7 +55,8 @@ def net_section(net: FittedQualityNet, cases: Iterable[QualityCase], structure: 
     if not isinstance(head, CaseHead):
         raise InputError("a net with a case head", "none", "train a net with CaseHead()")
     metric, sign = head.metric, 1.0 if head.bounded else -1.0
-    ids, values, embeddings, worst = [], [], [], []
+    ids, values, embeddings = [], [], []
+    worst: list[tuple[float, int, QualityCase]] = []
     for case in cases:
         ids.append(case.case_id)
         values.append(net.predict(case).features[structure][metric])

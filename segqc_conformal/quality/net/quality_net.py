@@ -80,12 +80,12 @@ class QualityNet:
     inputs: Sequence[str] = ("image", "mask", "predictive_entropy")
     heads: Sequence[Head] = field(default=(CaseHead(),))
     dimensions: int = 3
-    grid: tuple[int, ...] = (48, 64, 48)
+    grid: tuple[int, ...] = (32, 32, 32)
     channels: tuple[int, ...] = (8, 16, 32, 64)
     margin_mm: float | None = None
     slice_axis: int = -1
-    epochs: int = 40
-    patience: int = 10
+    epochs: int = 25
+    patience: int = 8
     learning_rate: float = 3e-3
     batch_size: int = 16
     flips: bool = True

@@ -72,6 +72,8 @@ def train(
 
     Notes
     -----
+    The losses of several heads are added, each relative to what it is before the first step, when
+    all heads give the mean of the training targets.
     Guarantee: on one CPU and with equal numbers of threads the weights depend on settings and data
     alone, also where training was interrupted. Mixed precision (bfloat16) on a GPU only.
     """
@@ -79,12 +81,13 @@ def train(
         targets = torch.cat([case.targets[head.kind] for case in training])
         head.prepare(network.heads[head.kind], targets)
     network.to(device)
+    weights = _weights(network, heads, training, schedule.batch_size, device)
     optimiser = torch.optim.AdamW(network.parameters(), lr=schedule.learning_rate)
     state = TrainingState(network, optimiser, copy.deepcopy(network.state_dict()))
     if checkpoint is not None and checkpoint.exists():
         read_checkpoint(checkpoint, state, identity)
     while state.epoch < schedule.epochs and state.epoch - state.best_epoch < schedule.patience:
-        _one_epoch(state, heads, training, validation, schedule, device)
+        _one_epoch(state, weights, training, validation, schedule, device)
         if progress is not None:
             progress(_words(state, schedule.epochs))
         if checkpoint is not None:
@@ -94,7 +97,7 @@ def train(
 
 def _one_epoch(
     state: TrainingState,
-    heads: Sequence[Head],
+    weights: Sequence[tuple[Head, float]],
     training: Sequence[Prepared],
     validation: Sequence[Prepared],
     schedule: Schedule,
@@ -107,7 +110,7 @@ def _one_epoch(
     network.train()
     for batch in batches(training, size, device, schedule.seed, state.epoch, schedule.flips):
         state.optimiser.zero_grad(set_to_none=True)
-        loss = _loss(network, heads, batch)
+        loss = _loss(network, weights, batch)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
         state.optimiser.step()
@@ -115,7 +118,7 @@ def _one_epoch(
     network.eval()
     with torch.no_grad():
         checked = [
-            (float(_loss(network, heads, batch)), len(batch.inputs))
+            (float(_loss(network, weights, batch)), len(batch.inputs))
             for batch in in_order(validation, size, device)
         ]
     state.epoch += 1
@@ -125,13 +128,36 @@ def _one_epoch(
         state.best = copy.deepcopy(network.state_dict())
 
 
-def _loss(network: Network, heads: Sequence[Head], batch: Batch) -> Tensor:
+def _weights(
+    network: Network,
+    heads: Sequence[Head],
+    training: Sequence[Prepared],
+    size: int,
+    device: torch.device,
+) -> list[tuple[Head, float]]:
+    """Weigh the loss of each head by one over what it is before anything was learned."""
+    if len(heads) == 1:
+        return [(heads[0], 1.0)]
+    network.eval()
+    weighed = []
+    with torch.no_grad():
+        for head in heads:
+            losses = [
+                (float(_loss(network, [(head, 1.0)], batch)), len(batch.inputs))
+                for batch in in_order(training, size, device)
+            ]
+            weighed.append((head, 1.0 / max(_mean(losses), 1e-6)))
+    return weighed
+
+
+def _loss(network: Network, weights: Sequence[tuple[Head, float]], batch: Batch) -> Tensor:
     cuda = batch.inputs.device.type == "cuda"
     with torch.autocast("cuda", torch.bfloat16) if cuda else nullcontext():
         outputs = network(batch.inputs)
     each = [
-        head.loss(network.heads[head.kind], outputs[head.kind].float(), batch.targets[head.kind])
-        for head in heads
+        weight
+        * head.loss(network.heads[head.kind], outputs[head.kind].float(), batch.targets[head.kind])
+        for head, weight in weights
     ]
     return torch.stack(each).sum()
 

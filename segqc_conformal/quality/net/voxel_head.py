@@ -76,9 +76,8 @@ class VoxelHead:
         start_at(layers.convolution, share.clamp(1e-4, 0.5).logit())
 
     def loss(self, layers: VoxelLayers, output: Tensor, target: Tensor) -> Tensor:
-        """Return the loss for each wrong voxel, so that it is of the size of other heads'."""
-        share = target.mean().clamp_min(1e-3)
-        return share_loss(output, target).mean() / share
+        """Return the mean loss of a batch."""
+        return share_loss(output, target).mean()
 
     def output(self, layers: VoxelLayers, output: Tensor, seen: SeenCase) -> HeadOutput:
         """Return the map, its mean over the judged mask, and the Dice that it implies."""
