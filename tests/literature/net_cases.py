@@ -58,7 +58,7 @@ def disc_and_bar(number: int, seed: int, slips: Sequence[int] = range(6)) -> lis
     """Return images of a disc and a bar, each with a slip of its own, drawn from `slips`."""
     rng, cases = np.random.default_rng(seed), []
     for place in range(number):
-        disc, bar = _disc(rng, low=8), np.zeros((SIDE, SIDE), bool)
+        disc, bar = _disc(rng, low=9.6, smallest=3.5), np.zeros((SIDE, SIDE), bool)
         bar[2:5, :8] = True
         bar = np.roll(bar, int(rng.integers(SIDE)), axis=1)
         mask = np.where(bar, 2, disc.astype(int))
@@ -90,8 +90,8 @@ def area_under_roc(values: NDArray[Any], positive: NDArray[np.bool_]) -> float:
     return float((ranks[positive].sum() - yes * (yes + 1) / 2) / (yes * no))
 
 
-def _disc(rng: np.random.Generator, low: float = 6.0) -> NDArray[np.bool_]:
-    centre, radius = rng.uniform(low, 10.0, 2), rng.uniform(2.5, 4.5)
+def _disc(rng: np.random.Generator, low: float = 6.0, smallest: float = 2.5) -> NDArray[np.bool_]:
+    centre, radius = rng.uniform(low, 10.0, 2), rng.uniform(smallest, 4.5)
     grid = np.indices((SIDE, SIDE))
     return np.asarray(((grid - centre[:, None, None]) ** 2).sum(axis=0) <= radius**2)
 

@@ -1,4 +1,4 @@
-"""Row 15 (Song et al. 2021): the mean IoU of a multi-class mask, targets nearly all of them good."""
+"""Row 15 (Song et al. 2021): the mean IoU of a multi-class mask, nearly always good."""
 
 from functools import cache
 

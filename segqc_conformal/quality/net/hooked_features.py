@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
@@ -49,7 +49,10 @@ def hooked_features(
 
     Examples
     --------
-    >>> model = Predictor(nn.Sequential(nn.Identity(), nn.Softmax(1)), "none")  # doctest: +SKIP
+    >>> layers = nn.Sequential(nn.MaxPool2d(2), nn.Upsample(scale_factor=2))
+    >>> model = Predictor(layers, "sigmoid", model_id="pool")
+    >>> hooked_features(model, np.ones((1, 4, 6)), {"pooled": "0"})["pooled"].shape
+    (1, 4, 6)
     """
     model = predictor.model
     known = dict(model.named_modules()) if isinstance(model, nn.Module) else {}
@@ -80,11 +83,8 @@ def hooked_features(
     return {name: _on_image(predictor, kept[0], grids[0], tensor) for name, kept in seen.items()}
 
 
-def _keeper(kept: list[Tensor]):  # type: ignore[no-untyped-def]
-    def keep(module: nn.Module, inputs: object, output: Tensor) -> None:
-        kept.append(output.detach())
-
-    return keep
+def _keeper(kept: list[Tensor]) -> Callable[[nn.Module, object, Tensor], None]:
+    return lambda module, inputs, output: kept.append(output.detach())
 
 
 def _on_image(

@@ -48,6 +48,8 @@ class QualityNet:
         Channels of each level of the encoder; each level halves the grid.
     margin_mm : float, optional
         See the judged mask's box and this margin around it; None: the whole image.
+    slice_axis : int
+        With a slice head: the axis of a volume across which its slices lie.
     epochs, patience : int
         At most so many epochs; stop when the loss on the validation patients has not fallen for
         `patience` of them.
@@ -154,7 +156,7 @@ class QualityNet:
         progress: Callable[[str], None] | None = None,
         checkpoint: str | Path | None = None,
     ) -> FittedQualityNet:
-        """Train as `fit` does, on cases that were brought to the grid before."""
+        """Train as `fit` does, on cases that `preparing` brought to the grid before."""
         patients = {pseudonym(case.patient_id) for case in cases}
         if validation is None:
             cases, validation = split_for_stopping(cases, self.seed)

@@ -53,5 +53,5 @@ def test_other_settings_or_data_are_refused(tmp_path: Path) -> None:
 def test_a_damaged_checkpoint_says_so(tmp_path: Path) -> None:
     checkpoint = tmp_path / "training.safetensors"
     checkpoint.write_bytes(b"nonsense")
-    with pytest.raises(FileFormatError, match="a readable checkpoint training.safetensors"):
+    with pytest.raises(FileFormatError, match=r"a readable checkpoint training\.safetensors"):
         NET.fit(CASES, checkpoint=checkpoint)

@@ -12,7 +12,7 @@ import pytest
 from net_cases import discs, tiny_net, true_dice
 from scipy.stats import spearmanr
 
-from segqc_conformal.errors import IdentityError, InputError, TamperedError
+from segqc_conformal.errors import InputError, TamperedError
 from segqc_conformal.patients import pseudonym
 from segqc_conformal.quality.net import CaseHead, CrossFittedNet, QualityCase, cross_fit
 from segqc_conformal.quality_gate import QualityGate
@@ -72,7 +72,7 @@ def test_every_other_patient_gets_the_mean_of_all_nets() -> None:
 
 
 def test_a_case_of_a_patient_who_does_not_fit_cannot_train() -> None:
-    with pytest.raises(InputError, match="case c2-0: .* calibration patients must stay unseen"):
+    with pytest.raises(InputError, match=r"case c2-0: .* calibration patients must stay unseen"):
         cross_fit(tiny_net(epochs=1), [*FIT, NEW[0]], patients(FIT), folds=2)
 
 
@@ -136,8 +136,11 @@ def test_a_gate_refuses_the_features_of_other_nets() -> None:
     )
     others = cross_fit(tiny_net(epochs=1), FIT, patients(FIT), folds=2)
     new = discs(2, 3)
-    with pytest.raises(IdentityError, match="schema_version"):
-        gate.judge(others.features(table_of(new), new))
+    verdicts = gate.judge(others.features(table_of(new), new))
+    assert set(verdicts["reason"]) == {"input_error"}
+    assert verdicts["message"].str.contains(f"net:{others.version}").all()
+    own = gate.judge(crossed().features(table_of(new), new))
+    assert "input_error" not in set(own["reason"])
 
 
 def test_rows_of_failed_cases_stay_and_have_nothing() -> None:
@@ -149,7 +152,7 @@ def test_rows_of_failed_cases_stay_and_have_nothing() -> None:
 
 def test_corrupted_foreign_and_missing_cases_are_refused() -> None:
     spoilt = [replace(NEW[0], image=NEW[0].image[0], corrupted=True)]
-    with pytest.raises(InputError, match="case c2-0: .* neither calibrate nor evaluate"):
+    with pytest.raises(InputError, match=r"case c2-0: .* neither calibrate nor evaluate"):
         crossed().features(table_of(NEW[:1]), spoilt)
     with pytest.raises(InputError, match="case c2-1: expected a case of the table"):
         crossed().features(table_of(NEW[:1]), NEW[:2])
