@@ -22,6 +22,7 @@ __all__ = [
     "disc_and_bar",
     "discs",
     "shuffled_masks",
+    "skill",
     "tiny_net",
     "true_dice",
 ]
@@ -70,13 +71,17 @@ def disc_and_bar(number: int, seed: int, slips: Sequence[int] = range(6)) -> lis
     return cases
 
 
-def shuffled_masks(cases: Sequence[QualityCase], seed: int = 0) -> list[QualityCase]:
-    """Give each case mask and reference of another one: its image tells nothing of its quality."""
-    order = np.random.default_rng(seed).permutation(len(cases))
-    return [
-        replace(case, mask=cases[other].mask, reference=cases[other].reference)
-        for case, other in zip(cases, order, strict=True)
-    ]
+def shuffled_masks(cases: Sequence[QualityCase], times: int = 1) -> list[QualityCase]:
+    """Give each case mask and reference of another one: its image tells nothing of its quality.
+
+    Several times, each with others, where one order could agree with the qualities by chance.
+    """
+    rng, shuffled = np.random.default_rng(0), []
+    for time in range(times):
+        for case, other in zip(cases, rng.permutation(len(cases)), strict=True):
+            labels = {"mask": cases[other].mask, "reference": cases[other].reference}
+            shuffled.append(replace(case, case_id=f"{case.case_id}/{time}", **labels))
+    return shuffled
 
 
 def true_dice(cases: Sequence[QualityCase], label: int = 1) -> NDArray[np.float64]:
@@ -88,6 +93,15 @@ def area_under_roc(values: NDArray[Any], positive: NDArray[np.bool_]) -> float:
     """Return how often a positive has the larger value, ties counted half."""
     ranks, yes, no = rankdata(values), int(positive.sum()), int((~positive).sum())
     return float((ranks[positive].sum() - yes * (yes + 1) / 2) / (yes * no))
+
+
+def skill(truth: NDArray[Any], said: NDArray[Any]) -> float:
+    """Return the share of the variance of the truth that is explained; <= 0 for a guess.
+
+    A rank correlation would not do for twins: a net that learned nothing says nearly the same of
+    all cases, and the rest may happen to go with the truth.
+    """
+    return 1.0 - float(np.mean((np.asarray(said) - truth) ** 2) / np.var(truth))
 
 
 def _disc(rng: np.random.Generator, low: float = 6.0, smallest: float = 2.5) -> NDArray[np.bool_]:

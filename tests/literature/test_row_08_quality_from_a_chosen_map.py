@@ -4,7 +4,7 @@ from dataclasses import replace
 from functools import cache
 
 import numpy as np
-from net_cases import SIDE, discs, shuffled_masks, tiny_net, true_dice
+from net_cases import SIDE, discs, shuffled_masks, skill, tiny_net, true_dice
 from scipy.stats import spearmanr
 
 from segqc_conformal.quality.net import (
@@ -45,20 +45,20 @@ def net(inputs: tuple[str, ...], shuffled: bool = False) -> FittedQualityNet:
     return tiny_net(inputs=inputs).fit(shuffled_maps(cases) if shuffled else cases)
 
 
-def rank_correlation(fitted: FittedQualityNet, cases: list[QualityCase]) -> float:
+def learned(fitted: FittedQualityNet, cases: list[QualityCase]) -> float:
     said = [fitted.predict(case).features["disc"]["dice"] for case in cases]
-    return float(spearmanr(true_dice(cases), said).statistic)
+    return skill(true_dice(cases), np.array(said))
 
 
-def test_row_08_two_or_three_inputs_with_the_map_rank_new_masks() -> None:
+def test_row_08_two_or_three_inputs_with_the_map_judge_new_masks() -> None:
     new = blind_cases(60, 2)
-    assert rank_correlation(net(("mask", MAP)), new) > 0.8
-    assert rank_correlation(net(("image", "mask", MAP)), new) > 0.8
+    assert learned(net(("mask", MAP)), new) > 0.5
+    assert learned(net(("image", "mask", MAP)), new) > 0.5
 
 
 def test_row_08_neither_image_and_mask_nor_the_maps_of_others_do() -> None:
-    assert rank_correlation(net(("image", "mask")), blind_cases(60, 2)) < 0.4
-    assert rank_correlation(net(("mask", MAP), shuffled=True), blind_cases(60, 2)) < 0.6
+    assert learned(net(("image", "mask")), blind_cases(60, 2)) < 0.25
+    assert learned(net(("mask", MAP), shuffled=True), blind_cases(60, 2)) < 0.25
 
 
 def planted(number: int, seed: int) -> list[tuple[QualityCase, np.ndarray]]:

@@ -3,8 +3,7 @@
 from functools import cache
 
 import numpy as np
-from net_cases import BOTH, area_under_roc, disc_and_bar, shuffled_masks, tiny_net, true_dice
-from scipy.stats import spearmanr
+from net_cases import BOTH, area_under_roc, disc_and_bar, shuffled_masks, skill, tiny_net, true_dice
 
 from segqc_conformal.quality.net import CaseHead, QualityPrediction, VoxelHead
 
@@ -15,7 +14,7 @@ NEW = disc_and_bar(50, 2)
 def predictions(shuffled: bool = False) -> list[QualityPrediction]:
     cases = disc_and_bar(100, 1)
     net = tiny_net(structures=BOTH, heads=(CaseHead(), VoxelHead()), epochs=35)
-    fitted = net.fit(shuffled_masks(cases) if shuffled else cases)
+    fitted = net.fit(shuffled_masks(cases, times=3) if shuffled else cases)
     return [fitted.predict(case) for case in NEW]
 
 
@@ -39,11 +38,11 @@ def test_row_16_the_case_metric_of_each_class_and_the_map_agree_with_the_truth()
         truth = true_dice(NEW, label)
         for name in ("dice", "error_dice"):
             said = [one.features[structure][name] for one in predictions()]
-            assert spearmanr(truth, said).statistic > 0.75
+            assert skill(truth, np.array(said)) > 0.4
 
 
 def test_row_16_masks_of_other_images_teach_neither() -> None:
     for row, (structure, label) in enumerate(BOTH.items()):
         assert errors_found(predictions(shuffled=True), row, label) < 0.8
         said = [one.features[structure]["dice"] for one in predictions(shuffled=True)]
-        assert abs(spearmanr(true_dice(NEW, label), said).statistic) < 0.6
+        assert skill(true_dice(NEW, label), np.array(said)) < 0.25

@@ -4,7 +4,7 @@ from dataclasses import replace
 from functools import cache
 
 import numpy as np
-from net_cases import area_under_roc, discs, shuffled_masks, tiny_net, true_dice
+from net_cases import area_under_roc, discs, shuffled_masks, skill, tiny_net, true_dice
 
 from segqc_conformal.quality.net import GoodHead, QualityCase
 
@@ -33,9 +33,10 @@ def test_row_28_experts_and_nearly_as_good_masks_are_told_from_bad_ones() -> Non
     good = true_dice(NEW) > 0.7
     assert 20 < good.sum() < 70
     assert area_under_roc(chances(), good) > 0.93
+    assert skill(good, chances()) > 0.5
     assert chances()[good].mean() > 0.7
     assert chances()[~good].mean() < 0.3
 
 
 def test_row_28_images_of_other_masks_tell_little() -> None:
-    assert area_under_roc(chances(shuffled=True), true_dice(NEW) > 0.7) < 0.75
+    assert skill(true_dice(NEW) > 0.7, chances(shuffled=True)) < 0.25
