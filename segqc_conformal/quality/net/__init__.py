@@ -1,7 +1,8 @@
 """Quality nets: quality predicted from images, masks and maps; torch loads with this package."""
 
 from segqc_conformal.quality.net.case_head import CaseHead
-from segqc_conformal.quality.net.cross_fit import CrossFittedNet, cross_fit
+from segqc_conformal.quality.net.cross_fit import cross_fit
+from segqc_conformal.quality.net.crossed_net import CrossFittedNet
 from segqc_conformal.quality.net.embedding_plane import embedding_plane
 from segqc_conformal.quality.net.fitted import FittedQualityNet
 from segqc_conformal.quality.net.good_head import GoodHead
@@ -15,7 +16,6 @@ from segqc_conformal.quality.net.quality_case import QualityCase
 from segqc_conformal.quality.net.quality_net import QualityNet
 from segqc_conformal.quality.net.slice_combination import combine_slices
 from segqc_conformal.quality.net.slice_head import SliceHead
-from segqc_conformal.quality.net.stored_net import load_net, save_net
 from segqc_conformal.quality.net.voxel_head import VoxelHead
 
 __all__ = [
@@ -36,6 +36,4 @@ __all__ = [
     "grad_cam",
     "hooked_features",
     "judged_cases",
-    "load_net",
-    "save_net",
 ]

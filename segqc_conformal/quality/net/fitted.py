@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -91,6 +92,36 @@ class FittedQualityNet:
         with torch.no_grad():
             pooled = self.module.encoder(inputs.float()).pooled
         return np.asarray(pooled.mean(dim=0).cpu().double().numpy())
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the net into a folder, as ``net.safetensors`` and ``net.json``; never pickle.
+
+        Notes
+        -----
+        Guarantee: `load` gives the same outputs, bit for bit, on the same kind of machine.
+        """
+        from segqc_conformal.quality.net.stored_net import save_net
+
+        return save_net(self, folder)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> FittedQualityNet:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        FileFormatError
+            If a file is missing or cannot be read.
+        TamperedError
+            If any byte is not what was saved.
+
+        Notes
+        -----
+        Guarantee: nothing in the files is run as code.
+        """
+        from segqc_conformal.quality.net.stored_net import load_net
+
+        return load_net(folder)
 
     def items(self, case: QualityCase) -> tuple[SeenCase, Tensor]:
         """Return the case with its view, and the items that the network takes of it."""

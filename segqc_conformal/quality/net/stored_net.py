@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,11 @@ from safetensors.torch import load, save
 from segqc_conformal.canonical_json import canonical_json, sha256_hex
 from segqc_conformal.errors import FileFormatError, TamperedError, on_one_line
 from segqc_conformal.quality.net.fitted import FittedQualityNet
+from segqc_conformal.quality.net.hashed_json import read_hashed_json, write_hashed_json
 from segqc_conformal.quality.net.net_settings import settings_as_dict, settings_from_dict
 from segqc_conformal.replaced_file import replaced_at_once
 
-__all__ = ["load_net", "net_id", "read_hashed_json", "save_net", "write_hashed_json"]
+__all__ = ["load_net", "net_id", "save_net"]
 
 WEIGHTS, SETTINGS = "net.safetensors", "net.json"
 
@@ -93,47 +93,6 @@ def load_net(folder: str | Path) -> FittedQualityNet:
 def net_id(net: FittedQualityNet) -> str:
     """Return who a net is: the SHA-256 of everything that is saved of it."""
     return sha256_hex(canonical_json(_description(net, _weights(net))).encode())
-
-
-def write_hashed_json(path: Path, content: dict[str, Any]) -> None:
-    """Write JSON with the hash of its own content."""
-    own = sha256_hex(canonical_json(content).encode())
-    with replaced_at_once(path) as temporary:
-        temporary.write_text(canonical_json({"content": content, "sha256": own}), "utf-8")
-
-
-def read_hashed_json(path: Path) -> dict[str, Any]:
-    """Read JSON written by `write_hashed_json`.
-
-    Raises
-    ------
-    FileFormatError
-        If it is missing or no JSON.
-    TamperedError
-        If its content is not what was written.
-    """
-    try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise FileFormatError(
-            f"a readable file {path.name} in {path.parent}",
-            on_one_line(error),
-            "check the path, or save the net again",
-        ) from error
-    try:
-        whole = json.loads(text)
-        content: dict[str, Any] = whole["content"]
-        good = sha256_hex(canonical_json(content).encode()) == whole["sha256"]
-        good = good and text == canonical_json(whole)
-    except (ValueError, KeyError, TypeError):
-        good = False
-    if not good:
-        raise TamperedError(
-            f"{path.name} as it was saved",
-            "a file whose content and hash disagree",
-            "restore the folder from a backup",
-        )
-    return content
 
 
 def _weights(net: FittedQualityNet) -> bytes:

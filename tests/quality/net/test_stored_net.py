@@ -14,8 +14,6 @@ from segqc_conformal.quality.net import (
     GoodHead,
     PatchHead,
     VoxelHead,
-    load_net,
-    save_net,
 )
 
 NEW = disc_and_bar(4, 2)
@@ -23,8 +21,8 @@ ANEW = """
 import json, sys
 sys.path.insert(0, sys.argv[2])
 from net_cases import disc_and_bar
-from segqc_conformal.quality.net import load_net
-net = load_net(sys.argv[1])
+from segqc_conformal.quality.net import FittedQualityNet
+net = FittedQualityNet.load(sys.argv[1])
 said = [net.predict(case) for case in disc_and_bar(4, 2)]
 print(json.dumps([[one.features, one.maps["error"].tolist()] for one in said]))
 """
@@ -38,7 +36,7 @@ def net() -> FittedQualityNet:
 
 
 def test_a_new_process_gives_the_same_outputs(net: FittedQualityNet, tmp_path: Path) -> None:
-    save_net(net, tmp_path)
+    net.save(tmp_path)
     import net_cases
 
     folder = str(Path(net_cases.__file__).parent)
@@ -51,7 +49,7 @@ def test_a_new_process_gives_the_same_outputs(net: FittedQualityNet, tmp_path: P
 
 
 def test_settings_patients_and_history_come_back(net: FittedQualityNet, tmp_path: Path) -> None:
-    back = load_net(save_net(net, tmp_path))
+    back = FittedQualityNet.load(net.save(tmp_path))
     assert back.settings == net.settings
     assert list(back.settings.structures) == ["bar", "disc"]
     assert (back.patients, back.history) == (net.patients, net.history)
@@ -63,18 +61,18 @@ def test_settings_patients_and_history_come_back(net: FittedQualityNet, tmp_path
 def test_one_changed_byte_is_refused(
     net: FittedQualityNet, tmp_path: Path, name: str, place: float
 ) -> None:
-    file = save_net(net, tmp_path) / name
+    file = net.save(tmp_path) / name
     content = bytearray(file.read_bytes())
     content[int(place * len(content))] ^= 1
     file.write_bytes(content)
     with pytest.raises(TamperedError):
-        load_net(tmp_path)
+        FittedQualityNet.load(tmp_path)
 
 
 def test_what_is_missing_or_unreadable_is_named(net: FittedQualityNet, tmp_path: Path) -> None:
     with pytest.raises(FileFormatError, match=r"net\.json"):
-        load_net(tmp_path)
-    save_net(net, tmp_path)
+        FittedQualityNet.load(tmp_path)
+    net.save(tmp_path)
     (tmp_path / "net.safetensors").unlink()
     with pytest.raises(FileFormatError, match=r"net\.safetensors"):
-        load_net(tmp_path)
+        FittedQualityNet.load(tmp_path)
