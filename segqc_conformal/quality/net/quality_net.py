@@ -9,11 +9,11 @@ from pathlib import Path
 import torch
 
 from segqc_conformal.case import check_structures
-from segqc_conformal.errors import InputError
 from segqc_conformal.patients import pseudonym
 from segqc_conformal.quality.net.case_head import CaseHead
 from segqc_conformal.quality.net.fitted import FittedQualityNet
 from segqc_conformal.quality.net.head import Head
+from segqc_conformal.quality.net.net_checks import check_settings
 from segqc_conformal.quality.net.net_identity import training_identity
 from segqc_conformal.quality.net.network import Network
 from segqc_conformal.quality.net.prepared import Prepared, Preparing
@@ -98,10 +98,7 @@ class QualityNet:
         object.__setattr__(self, "structures", check_structures(self.structures))
         for name in ("inputs", "heads", "grid", "channels"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
-        self._check_inputs()
-        self._check_heads()
-        self._check_grid()
-        self._check_schedule()
+        check_settings(self)
 
     def fit(
         self,
@@ -209,47 +206,6 @@ class QualityNet:
             self.flips,
             self.seed,
         )
-
-    def _check_inputs(self) -> None:
-        good = all(isinstance(name, str) and name for name in self.inputs)
-        if not self.inputs or not good or len(set(self.inputs)) < len(self.inputs):
-            raise InputError(
-                "inputs as different names",
-                self.inputs,
-                "name 'image', 'mask', maps or hooked features, each once",
-            )
-
-    def _check_heads(self) -> None:
-        kinds = [getattr(head, "kind", repr(head)) for head in self.heads]
-        alone = kinds == ["slice"] and self.dimensions == 2
-        if not kinds or len(set(kinds)) < len(kinds) or ("slice" in kinds and not alone):
-            raise InputError(
-                "heads of different kinds, or a slice head alone with dimensions=2",
-                f"{kinds} with dimensions={self.dimensions}",
-                "train one net for slices and another one for whole cases",
-            )
-
-    def _check_grid(self) -> None:
-        step = 2 ** len(self.channels)
-        deepest = [length // step for length in self.grid]
-        good = len(self.grid) == self.dimensions and not any(n % step for n in self.grid)
-        if self.dimensions not in (2, 3) or not self.channels or not good or max(deepest) < 2:
-            raise InputError(
-                f"dimensions 2 or 3, and a grid of so many lengths divisible by {step}, one of "
-                f"them at least {2 * step}",
-                f"dimensions={self.dimensions}, grid={self.grid}, channels={self.channels}",
-                "choose another grid, or fewer levels of channels",
-            )
-
-    def _check_schedule(self) -> None:
-        whole = {"epochs": self.epochs, "patience": self.patience, "batch_size": self.batch_size}
-        wrong = {name: value for name, value in whole.items() if value < 1}
-        if wrong or not 0.0 < self.learning_rate < 1.0:
-            raise InputError(
-                "epochs, patience and batch_size >= 1, learning_rate in (0, 1)",
-                wrong or self.learning_rate,
-                "correct the settings",
-            )
 
 
 def _device(device: str | torch.device | None) -> torch.device:
