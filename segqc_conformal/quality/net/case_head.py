@@ -125,7 +125,7 @@ class CaseHead:
 
     def output(self, layers: CaseLayers, output: Tensor, seen: SeenCase) -> HeadOutput:
         """Return the predicted metric, in its own unit."""
-        values = output.sigmoid() if self.bounded else softplus(output) * layers.scale
+        values = output.sigmoid() if self.bounded else softplus(output) * layers.scale.cpu()
         return HeadOutput({self.metric: values[0].double().numpy()})
 
     def _given(self, seen: SeenCase, structure: str) -> float:

@@ -8,7 +8,14 @@ from net_cases import discs, tiny_net
 
 from segqc_conformal.errors import InputError
 from segqc_conformal.patients import pseudonym
-from segqc_conformal.quality.net import CaseHead, FittedQualityNet, SliceHead, VoxelHead
+from segqc_conformal.quality.net import (
+    CaseHead,
+    FittedQualityNet,
+    GoodHead,
+    PatchHead,
+    SliceHead,
+    VoxelHead,
+)
 
 CASES = discs(20, 1)
 FAST: dict[str, Any] = {"epochs": 3}
@@ -131,7 +138,13 @@ def test_a_case_with_other_channels_is_refused_at_prediction() -> None:
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="CUDA: no GPU on this machine")
-def test_cuda_trains_in_mixed_precision_and_predicts_as_the_cpu_would() -> None:
-    fitted = tiny_net().fit(CASES, device="cuda")
+def test_cuda_trains_in_mixed_precision_and_predicts() -> None:
+    told = [
+        replace(case, image=case.image[0], metrics={"hd95_mm": {"disc": 3.0}}) for case in CASES
+    ]
+    heads = (CaseHead("hd95_mm", bounded=False), VoxelHead(), GoodHead(), PatchHead(4))
+    fitted = tiny_net(heads=heads).fit(told, device="cuda")
     assert all(not value.is_cuda for value in fitted.weights.values())
-    assert 0.0 <= fitted.predict(CASES[0]).features["disc"]["dice"] <= 1.0
+    said = fitted.predict(told[0])
+    assert said.features["disc"]["hd95_mm"] == pytest.approx(3.0, abs=0.5)
+    assert said.maps["error"].shape == (1, 16, 16)
