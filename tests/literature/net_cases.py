@@ -39,7 +39,7 @@ def tiny_net(**settings: Any) -> QualityNet:
         "channels": (6, 12),
         "inputs": ("image", "mask"),
     }
-    fast = {"epochs": 25, "patience": 25, "batch_size": 16}
+    fast = {"epochs": 25, "patience": 25, "batch_size": 16, "learning_rate": 1e-2}
     return QualityNet(**({"structures": {"disc": 1}} | small | fast | settings))
 
 

@@ -17,7 +17,7 @@ SIDE = 16
 def slice_net(head: SliceHead, **settings: Any) -> QualityNet:
     """Settings of a net that learns slices of such volumes in seconds."""
     given = {"inputs": ("image", "mask"), "heads": (head,), "dimensions": 2, "grid": (SIDE, SIDE)}
-    fast = {"channels": (6, 12), "epochs": 8, "batch_size": 64}
+    fast = {"channels": (6, 12), "epochs": 8, "batch_size": 64, "learning_rate": 1e-2}
     return QualityNet(**({"structures": {"ball": 1}} | given | fast | settings))
 
 

@@ -88,7 +88,7 @@ class QualityNet:
     slice_axis: int = -1
     epochs: int = 25
     patience: int = 8
-    learning_rate: float = 1e-2
+    learning_rate: float = 3e-3
     batch_size: int = 16
     flips: bool = True
     seed: int = 0
