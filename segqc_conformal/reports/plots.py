@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from segqc_conformal.evaluation.risk_coverage import risk_coverage
 from segqc_conformal.reports.reasons import reason_in_words
 
-__all__ = ["predicted_against_true", "risk_against_coverage", "styled"]
+__all__ = ["embedded_cases", "predicted_against_true", "risk_against_coverage", "styled"]
 
 INK, SOFT, GRID = "#1d2b33", "#5a6b75", "#e6ebee"
 ACCEPTED, REFERRED, WRONG = "#1c6e8c", "#9aa7ae", "#b23a2e"
@@ -171,3 +172,48 @@ def risk_against_coverage(
     top = max(float(curve.bad_share.max()), 2 * settings["tolerated_error"])
     plot.update_yaxes(range=[0, min(1.0, top) * 1.08], tickformat=".0%")
     return styled(plot, "share accepted", "among the accepted")
+
+
+def embedded_cases(
+    points: NDArray[np.float64], values: Sequence[float], case_ids: Sequence[str], metric: str
+) -> Any:
+    """Draw where a net puts cases, coloured by a number of each.
+
+    Parameters
+    ----------
+    points : ndarray of float, shape ``(cases, 2)``
+        From `embedding_plane`.
+    values : sequence of float
+        One for each case, for example its predicted Dice.
+    case_ids : sequence of str
+    metric : str
+        What the values are.
+
+    Returns
+    -------
+    plotly Figure
+
+    Notes
+    -----
+    Guarantee: none.
+    """
+    from plotly import graph_objects as go
+
+    plot = go.Figure()
+    plot.add_scatter(
+        x=points[:, 0].tolist(),
+        y=points[:, 1].tolist(),
+        mode="markers",
+        text=[
+            f"<b>{escape(case)}</b><br>{escape(metric)} {value:.3f}"
+            for case, value in zip(case_ids, values, strict=True)
+        ],
+        hovertemplate="%{text}<extra></extra>",
+        marker={
+            "color": [float(value) for value in values],
+            "colorscale": [[0.0, WRONG], [0.5, LINES[2]], [1.0, ACCEPTED]],
+            "colorbar": {"title": {"text": metric}, "thickness": 12},
+            "size": 8,
+        },
+    )
+    return styled(plot, "first principal component", "second principal component")
