@@ -21,7 +21,7 @@ from segqc_conformal.case_groups import check_group_column
 from segqc_conformal.certification import certified_gate
 from segqc_conformal.errors import InputError
 from segqc_conformal.exploration import Exploration, explored
-from segqc_conformal.features.table import one_identity
+from segqc_conformal.features.table import FIT_PATIENT, one_identity
 from segqc_conformal.few_patients import FEWEST, cross_conformal
 from segqc_conformal.gate import CalibratedGate
 from segqc_conformal.patients import split_patients
@@ -128,10 +128,11 @@ class QualityGate:
             out and counted in the certificate. Corrupted cases are refused, also of fit patients,
             whose scores set the grid of accept thresholds: train with them beforehand.
         fit_patients : sequence of str, optional
-            Patients to fit on; all other labelled patients calibrate. None: half of the patients,
-            by a hash of their id. With fewer than 40 labelled patients all of them fit and none
-            calibrates: every case is referred, and from 20 on intervals are cross-conformal, below
-            [0, 1].
+            Patients to fit on; all other labelled patients calibrate. None: those of whom the
+            column ``fit_patient`` says that their labels taught a feature; without it half of the
+            patients, by a hash of their id. With fewer than 40 labelled patients all of them fit
+            and none calibrates: every case is referred, and from 20 on intervals are
+            cross-conformal, below [0, 1].
         candidates : mapping of str to estimator, optional
             Unfitted scikit-learn regressors to average instead of the default ones.
         progress : callable, optional
@@ -222,7 +223,8 @@ class QualityGate:
         self, tuning: pd.DataFrame, structures: tuple[str, ...]
     ) -> dict[str, CrossConformalCertificate]:
         plain = self.side == "two-sided" and self.interval_confidence is None and not self.groups
-        if not plain or tuning["case_id"].nunique() < FEWEST:
+        taught = FIT_PATIENT in tuning and bool(tuning[FIT_PATIENT].any())
+        if not plain or taught or tuning["case_id"].nunique() < FEWEST:
             return {}
         together = rows_together(structures, self.subsets)
         return cross_conformal(tuning, together, self.miscoverage, self.seed)
@@ -251,6 +253,9 @@ class QualityGate:
         self, labelled: pd.DataFrame, fit_patients: Sequence[str] | None
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
         patients = labelled["patient_id"]
+        taught = patients[labelled[FIT_PATIENT]] if FIT_PATIENT in labelled else patients[:0]
+        if len(taught):
+            fit_patients = _with_all(taught.unique().tolist(), fit_patients)
         if fit_patients is None:
             if patients.nunique() < SMALLEST_SPLIT:
                 return labelled, labelled.iloc[:0]
@@ -268,6 +273,20 @@ class QualityGate:
                 "at least one fit patient", "none", "name some, or leave fit_patients out"
             )
         return labelled[fit], labelled[~fit]
+
+
+def _with_all(taught: Sequence[str], fit_patients: Sequence[str] | None) -> Sequence[str]:
+    """Return the fit patients, among whom must be all whose labels taught a feature."""
+    if fit_patients is None:
+        return taught
+    missing = sorted(set(taught) - set(fit_patients))
+    if missing:
+        raise InputError(
+            "fit_patients with every patient whose label taught a feature of the table",
+            f"{len(missing)} missing, for example {missing[:5]}",
+            "add them, or leave fit_patients out: their features know their Dice",
+        )
+    return fit_patients
 
 
 def _structures(*parts: pd.DataFrame) -> tuple[str, ...]:

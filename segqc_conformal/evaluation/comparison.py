@@ -21,7 +21,7 @@ from segqc_conformal.evaluation.structure_comparison import (
     StructureComparison,
     compared_structure,
 )
-from segqc_conformal.features.table import feature_columns
+from segqc_conformal.features.table import FIT_PATIENT, feature_columns
 from segqc_conformal.patients import split_patients
 
 __all__ = ["Comparison", "compare_predictors"]
@@ -82,8 +82,8 @@ def compare_predictors(
     dice_threshold : float
         A case is bad if its Dice is <= this.
     seed : int
-        Of the patient split (half and half), of ties between visits, of the forest and of the
-        bootstrap.
+        Of the patient split (half and half, but by the column ``fit_patient`` where it stands), of
+        ties between visits, of the forest and of the bootstrap.
     predictors : sequence of str
         Columns that hold predicted Dice in [0, 1]; a ``feature_`` column also goes into the
         combination, another one does not.
@@ -111,8 +111,7 @@ def compare_predictors(
     are those of `bootstrap_interval` with 1,000 replicates, each on its own.
     """
     rows = compared_rows(features, predictors, seed)
-    fitting, _ = split_patients(rows["patient_id"], seed)
-    in_fit = rows["patient_id"].isin(fitting)
+    in_fit = rows["patient_id"].isin(_fitting(rows, seed))
     fit, test = rows[in_fit], rows[~in_fit]
     scored = scored_halves(fit, test, feature_columns(rows), seed)
     kept, left_out = structures_with_enough(*scored)
@@ -147,3 +146,10 @@ def compare_predictors(
             "left_out": left_out,
         },
     )
+
+
+def _fitting(rows: pd.DataFrame, seed: int) -> list[str]:
+    """Return the patients that fit: those whose labels taught a feature, else half of all."""
+    if FIT_PATIENT in rows and rows[FIT_PATIENT].any():
+        return [str(name) for name in rows.loc[rows[FIT_PATIENT], "patient_id"].unique()]
+    return list(split_patients(rows["patient_id"], seed)[0])

@@ -26,6 +26,7 @@ __all__ = [
     "write_table",
 ]
 
+FIT_PATIENT = "fit_patient"  # column: whether labels of the row's patient taught a feature
 CORRUPTED = "corrupted"  # what `judged` says of rows that may train and never calibrate
 IDENTITY_COLUMNS = ("model_id", "sampler_id", "schema_version", "judged")
 STRING_COLUMNS = ("case_id", "patient_id", "structure", "site", *IDENTITY_COLUMNS)
@@ -60,7 +61,7 @@ def check_feature_table(table: pd.DataFrame, *, corrupted: bool = False) -> pd.D
     DataFrame
         A copy: ids as strings, features and ``dice`` as float64, ``time`` in UTC; ``site``
         ("unknown", also where it is missing), ``time``, ``failed`` and ``dice`` are added where
-        absent.
+        absent; ``fit_patient``, where it stands, is boolean.
 
     Raises
     ------
@@ -101,7 +102,22 @@ def check_feature_table(table: pd.DataFrame, *, corrupted: bool = False) -> pd.D
     out["time"] = utc_times(times, "column time").astype("datetime64[us, UTC]")
     for column in [*feature_columns(out), "dice"]:
         out[column] = _numbers(out, column)
+    if FIT_PATIENT in out:
+        out[FIT_PATIENT] = _flags(out[FIT_PATIENT])
     return out
+
+
+def _flags(column: pd.Series) -> pd.Series:
+    # a table that was CSV once holds words
+    words = column.astype(object).where(column.notna(), False).astype(str).str.lower()
+    unknown = ~words.isin(["true", "false"])
+    if unknown.any():
+        raise InputError(
+            f"true or false in the column {FIT_PATIENT}",
+            repr(column[unknown].iloc[0]),
+            "leave it as it was written: it keeps patients that taught a feature from calibrating",
+        )
+    return words == "true"
 
 
 def refuse_corrupted(table: pd.DataFrame) -> None:

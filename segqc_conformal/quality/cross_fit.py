@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from segqc_conformal.errors import InputError
+from segqc_conformal.features.table import FIT_PATIENT
 from segqc_conformal.quality.patient_folds import Split, patient_folds
 from segqc_conformal.quality.regressor import QualityRegressor
 
@@ -104,15 +105,16 @@ def with_predicted_feature(
     table : DataFrame
         Feature table.
     fit_patients : array_like of str
-        Only their rows are fitted on: the same patients must fit the gate.
+        Only their rows are fitted on.
     target : str
         Column of the target; fit rows without it are not fitted on.
 
     Returns
     -------
     (table, fitted)
-        The table with one more column, and the regressor fitted on all fit patients, by whose
-        `predict` new cases get theirs.
+        The table with the feature, and with ``fit_patient``, by which `QualityGate.calibrate`
+        keeps the fit patients from calibrating; and the regressor fitted on all fit patients, by
+        whose `predict` new cases get their feature.
 
     Raises
     ------
@@ -134,4 +136,6 @@ def with_predicted_feature(
     fitted = clone(regressor).fit(rows, rows[target], rows["patient_id"])
     column = pd.Series(fitted.predict(table), index=table.index)
     column[fit] = cross_fitted(regressor, rows, rows[target]).predicted
-    return table.assign(**{f"feature_{name}": column}), fitted
+    before = table[FIT_PATIENT] if FIT_PATIENT in table else False
+    taught = table["patient_id"].isin(rows["patient_id"]) | before
+    return table.assign(**{f"feature_{name}": column, FIT_PATIENT: taught}), fitted

@@ -103,6 +103,13 @@ def test_structures_of_few_patients_are_named(table):
         structures_with_enough(rare, rare)
 
 
+def test_patients_whose_labels_taught_a_feature_do_not_evaluate(table):
+    taught = table["patient_id"].isin(sorted(table["patient_id"].unique())[:30])
+    (part,) = compare_predictors(table.assign(fit_patient=taught)).structures
+    evaluated = table[~taught & (table["feature_volume_ml"] > 0)]
+    assert part.dice.size == evaluated["patient_id"].nunique()
+
+
 def test_too_few_patients_are_refused(table):
     with pytest.raises(InputError, match="at least 20"):
         compare_predictors(table.head(10))

@@ -1,10 +1,13 @@
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from segqc_conformal.calibration_rows import hashed_patients
 from segqc_conformal.errors import InputError
+from segqc_conformal.features.table import read_table, write_table
 from segqc_conformal.quality.cross_fit import cross_fitted, with_predicted_feature
 from segqc_conformal.quality.regressor import QualityRegressor
 from segqc_conformal.quality_gate import QualityGate
@@ -58,7 +61,7 @@ def test_with_methods_no_row_is_predicted_by_a_model_that_saw_its_method() -> No
 
 
 def test_a_predicted_feature_never_reads_a_label_beyond_the_fit_patients(
-    cohort: Any, cheap: Any
+    cohort: Any, cheap: Any, tmp_path: Path
 ) -> None:
     table = cohort(120)
     fit = sorted(table["patient_id"].unique())[:60]
@@ -71,8 +74,19 @@ def test_a_predicted_feature_never_reads_a_label_beyond_the_fit_patients(
     assert np.array_equal(with_it.loc[beyond, "feature_learned"], fitted.predict(table[beyond]))
     of_fit = table[~beyond]
     assert not np.array_equal(with_it.loc[~beyond, "feature_learned"], fitted.predict(of_fit))
-    gate = QualityGate().calibrate(with_it, fit_patients=fit, candidates=cheap)
+    assert sorted(with_it.loc[with_it["fit_patient"], "patient_id"].unique()) == fit
+    gate = QualityGate().calibrate(with_it, candidates=cheap)
     assert gate.certificate.structures["whole_case"].interval.patients == 60
+    assert not gate.patients & set(hashed_patients(table[beyond])) - set(
+        gate.certificate.lineage["calibration_patients"]
+    )
+    with pytest.raises(InputError, match="1 missing"):
+        QualityGate().calibrate(with_it, fit_patients=fit[1:], candidates=cheap)
+    write_table(with_it, tmp_path / "with.csv")
+    again = QualityGate().calibrate(read_table(tmp_path / "with.csv"), candidates=cheap)
+    assert again.certificate.lineage == gate.certificate.lineage
+    with pytest.raises(InputError, match="true or false"):
+        QualityGate().calibrate(with_it.assign(fit_patient="maybe"), candidates=cheap)
     assert "feature_learned" in gate.profile
     with pytest.raises(InputError, match="fit patients with dice"):
         with_predicted_feature("learned", settings, table, ["nobody"])

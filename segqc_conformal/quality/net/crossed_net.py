@@ -11,7 +11,7 @@ import pandas as pd
 
 from segqc_conformal.canonical_json import sha256_hex
 from segqc_conformal.errors import InputError, TamperedError
-from segqc_conformal.features.table import check_feature_table
+from segqc_conformal.features.table import FIT_PATIENT, check_feature_table
 from segqc_conformal.patients import pseudonym
 from segqc_conformal.quality.net.fitted import FittedQualityNet
 from segqc_conformal.quality.net.hashed_json import read_hashed_json, write_hashed_json
@@ -64,8 +64,10 @@ class CrossFittedNet:
         Returns
         -------
         DataFrame
-            With columns ``feature_net_<name>``, and a ``schema_version`` that names the nets, so
-            that a gate refuses the features of other ones. Rows of failed cases have NaN.
+            With columns ``feature_net_<name>``, a ``schema_version`` that names the nets, so that a
+            gate refuses the features of other ones, and ``fit_patient``, by which
+            `QualityGate.calibrate` keeps the fit patients from calibrating. Rows of failed cases
+            have NaN.
 
         Raises
         ------
@@ -99,10 +101,6 @@ class CrossFittedNet:
             }
             for structure, values in each[0].items()
         }
-
-    def fit_patients(self, table: pd.DataFrame) -> list[str]:
-        """Return the fit patients among those of a table: what `QualityGate.calibrate` must get."""
-        return [one for one in pd.unique(table["patient_id"]) if pseudonym(one) in self.folds]
 
     @property
     def version(self) -> str:
@@ -164,7 +162,10 @@ class CrossFittedNet:
             for name in names
         }
         version = table["schema_version"] + f"+net:{self.version}"
-        return table.assign(**columns, schema_version=version)
+        taught = table["patient_id"].map(pseudonym).isin(list(self.folds))
+        if FIT_PATIENT in table:
+            taught |= table[FIT_PATIENT]
+        return table.assign(**columns, schema_version=version, **{FIT_PATIENT: taught})
 
 
 def _check_case(case: QualityCase, patients: dict[str, str]) -> None:

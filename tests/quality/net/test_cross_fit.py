@@ -122,9 +122,11 @@ def test_features_of_a_net_that_saw_the_case_do() -> None:
 def test_the_table_gets_feature_columns_that_a_gate_learns_from() -> None:
     table = crossed().features(table_of([*FIT, *NEW]), [*NEW, *FIT])
     assert table["feature_net_dice"].between(0, 1).all()
-    fit = crossed().fit_patients(table)
-    assert fit == patients(FIT)
-    gate = QualityGate().calibrate(table, fit_patients=fit)
+    fit = table.loc[table["fit_patient"], "patient_id"]
+    assert sorted(fit.unique()) == sorted(patients(FIT))
+    gate = QualityGate().calibrate(table)
+    with pytest.raises(InputError, match="whose label taught a feature"):
+        QualityGate().calibrate(table, fit_patients=patients(FIT)[1:])
     assert "feature_net_dice" in gate.quality.features
     assert gate.certificate.structures["disc"].interval.patients == len(NEW)
 
