@@ -22,7 +22,7 @@ commit = log_module.CaseLog.commit_monitor
 
 def in_two_parts(self, *arguments, events=(), **named):
     commit(self, *arguments, **named)
-    sleep(0.2)
+    sleep(1.0)
     for event in events:
         self.record_event(event.kind, event.detail, now=named["now"])
 

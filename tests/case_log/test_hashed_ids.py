@@ -14,7 +14,8 @@ from segqc_conformal.errors import CalibrationError, InputError
 from segqc_conformal.gate import CalibratedGate
 from segqc_conformal.monitors import run_monitors, watched
 from segqc_conformal.patients import pseudonym
-from segqc_conformal.recalibration import audits_since, recalibrate
+from segqc_conformal.random_audits import audits_since
+from segqc_conformal.recalibration import recalibrate
 
 MakeTable = Callable[..., pd.DataFrame]
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)

@@ -16,7 +16,8 @@ def with_probability(structure, p: np.ndarray):
 
 
 def brute_force(p: np.ndarray, spacing: tuple[float, ...]) -> dict[str, float]:
-    possible, certain = p > 0.05, p >= 0.95
+    # a probability that is 0.05 or 0.95 but for rounding counts as such
+    possible, certain = p > 0.05 + 1e-6, p >= 0.95 - 1e-6
     core = certain if certain.any() else p == p.max()
     padded = np.pad(possible, 1)
     widths = []
