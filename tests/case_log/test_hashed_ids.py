@@ -151,7 +151,7 @@ def test_patients_that_calibrated_are_known_and_fresh_ones_become_known_in_every
         repeat = log.cases_after().set_index("case_id")["repeat"]
         assert repeat[[SALT.case(name) for name in fresh["case_id"]]].sum() == 0
         assert repeat.sum() == 20
-        audits = audits_since(log, known["case_id"].radd("x").iloc[-1])
+        audits = audits_since(log, known["case_id"].radd("x").iloc[-1]).table
     second = recalibrate(folder, audits, **WHO)
     # lineages keep the pseudonyms of the ids as given, so that nobody calibrates twice
     lineage = second.certificate.lineage["calibration_patients"]
@@ -173,7 +173,7 @@ def test_patients_used_before_through_a_table_are_known_when_they_come_hashed(
     table = cohort(40, 5000)
     with audited_log(f"sqlite:///{tmp_path}/log.db", folder, table, SALT) as log:
         recalibrate(folder, table.head(60), **WHO)
-        audits = audits_since(log, table["case_id"].iloc[0])
+        audits = audits_since(log, table["case_id"].iloc[0]).table
     second = recalibrate(folder, audits, **WHO)
     data = second.certificate.data
     assert data["patients_calibration"] == 10
