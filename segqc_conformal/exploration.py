@@ -66,6 +66,9 @@ class Exploration:
         ends of its 5 to 95 % band over calibrations, ``width_low`` and ``width_high``. Empty where
         no patient is left to calibrate (a cross-conformal interval is not forecast).
     curves : tuple of RiskCurve
+    learning : DataFrame or None
+        What more fit patients would do for the quality predictor (`learning_curve`); None where
+        nobody asked.
 
     Notes
     -----
@@ -79,6 +82,7 @@ class Exploration:
     outcomes: pd.DataFrame
     widths: pd.DataFrame
     curves: tuple[RiskCurve, ...]
+    learning: pd.DataFrame | None = None
 
     def at(self, dice_threshold: float) -> pd.DataFrame:
         """Return the outcomes at one Dice threshold."""
@@ -95,6 +99,7 @@ class Exploration:
                 "outcomes": _plain(self.outcomes),
                 "widths": _plain(self.widths),
                 "curves": [asdict(curve) for curve in self.curves],
+                **({} if self.learning is None else {"learning": _plain(self.learning)}),
             }
         )
 

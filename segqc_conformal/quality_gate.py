@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from segqc_conformal.calibration_rows import (
     hashed_patients,
@@ -25,6 +27,7 @@ from segqc_conformal.features.table import FIT_PATIENT, one_identity
 from segqc_conformal.few_patients import FEWEST, cross_conformal
 from segqc_conformal.gate import CalibratedGate
 from segqc_conformal.patients import split_patients
+from segqc_conformal.quality.learning_curve import learning_curve
 from segqc_conformal.quality.predictor import FittedQuality, fit_quality
 from segqc_conformal.scoring import empty_prediction, score_fit_rows, score_rows
 from segqc_conformal.subset_settings import check_members, check_subsets
@@ -32,6 +35,7 @@ from segqc_conformal.whole_case import rows_together
 
 __all__ = ["QualityGate"]
 
+LEARNING_SHARES = (0.25, 0.5, 0.8)  # of the fit patients
 SMALLEST_SPLIT = 40  # labelled patients; below, none can be spared to calibrate
 
 
@@ -173,6 +177,7 @@ class QualityGate:
         tolerated_errors: Sequence[float] = (0.02, 0.05, 0.10, 0.15, 0.20),
         dice_thresholds: Sequence[float] = (0.7, 0.75, 0.8, 0.85, 0.9),
         miscoverages: Sequence[float] = (0.05, 0.10, 0.20, 0.30),
+        with_learning: bool = False,
         candidates: Mapping[str, Any] | None = None,
         progress: Callable[[str], None] | None = None,
     ) -> Exploration:
@@ -184,6 +189,9 @@ class QualityGate:
             As for `calibrate`, which uses the same fit patients.
         tolerated_errors, dice_thresholds, miscoverages : sequence of float
             Risks to compare, in (0, 1), beside those of the settings.
+        with_learning : bool
+            Whether to fit the quality predictor on a quarter, half and four fifths of the fit
+            patients too, to see what more of them would do; takes some 15 times as long.
 
         Returns
         -------
@@ -198,7 +206,7 @@ class QualityGate:
         fit, calibration, _ = self._prepared(table, fit_patients)
         structures = _structures(fit, calibration)
         quality, tuning = self._fit(fit, structures, candidates, progress)
-        return explored(
+        found = explored(
             self,
             tuning,
             calibration,
@@ -208,6 +216,25 @@ class QualityGate:
             dice_thresholds=dice_thresholds,
             miscoverages=miscoverages,
         )
+        if not with_learning:
+            return found
+        if progress is not None:
+            progress("learning curve")
+        return replace(found, learning=self._learning(fit, candidates))
+
+    def _learning(self, fit: pd.DataFrame, candidates: Mapping[str, Any] | None) -> pd.DataFrame:
+        """Return the learning curve of the quality predictor on the fit patients."""
+        seen = fit[~empty_prediction(fit)]
+
+        def predict(known: pd.DataFrame, new: pd.DataFrame) -> NDArray[np.float64]:
+            quality, _ = fit_quality(
+                known, miscoverage=self.miscoverage, candidates=candidates, seed=self.seed
+            )
+            return quality.predict(new)[0]
+
+        patients = seen["patient_id"].nunique()
+        sizes = [int(share * patients) for share in LEARNING_SHARES]
+        return learning_curve(seen, predict, sizes, seed=self.seed)
 
     def _prepared(
         self, table: pd.DataFrame, fit_patients: Sequence[str] | None

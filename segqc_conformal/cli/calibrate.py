@@ -75,6 +75,14 @@ def calibrate(
             "spends nothing and calibrates nothing. Writes a page, and .json beside it."
         ),
     ] = False,
+    learning_curve: Annotated[
+        bool,
+        typer.Option(
+            "--learning-curve",
+            help="With --explore: also show what more fit patients would do for the quality "
+            "predictor; takes some 15 times as long.",
+        ),
+    ] = False,
 ) -> None:
     """Fit a quality predictor, certify it, and write calibration folder and report.
 
@@ -89,6 +97,8 @@ def calibrate(
     from segqc_conformal.reports.calibration_report import write_report
     from segqc_conformal.reports.exploration_report import write_exploration
 
+    if learning_curve and not explore:
+        raise InputError("--learning-curve with --explore", "without", "add --explore")
     if explore and by is not None:
         raise InputError(
             "--explore without --by",
@@ -113,7 +123,10 @@ def calibrate(
     with StageBars() as bars:
         if explore:
             explored = settings.explore(
-                table, patients, progress=lambda step: bars.update(step, 0, 1)
+                table,
+                patients,
+                with_learning=learning_curve,
+                progress=lambda step: bars.update(step, 0, 1),
             )
         else:
             gate = settings.calibrate(

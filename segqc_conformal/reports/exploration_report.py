@@ -17,6 +17,7 @@ from segqc_conformal.reports.exploration_sections import (
     shifts,
     widths,
 )
+from segqc_conformal.reports.learning_section import learning
 from segqc_conformal.reports.page import (
     Section,
     notice,
@@ -62,6 +63,7 @@ def write_exploration(
         curves(found),
         widths(found),
         shifts(found),
+        *([] if found.learning is None else [learning(found.learning)]),
         _how(found),
     ]
     subtitle = (

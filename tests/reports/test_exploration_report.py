@@ -14,6 +14,7 @@ from segqc_conformal.exploration import Exploration
 from segqc_conformal.planning_words import chance_in_words, per_cent
 from segqc_conformal.quality_gate import QualityGate
 from segqc_conformal.reports.exploration_report import write_exploration
+from segqc_conformal.reports.learning_section import learning
 from segqc_conformal.reports.page import percent
 
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
@@ -133,3 +134,29 @@ def test_another_suffix_is_refused_and_nothing_written(found: Exploration, tmp_p
     with pytest.raises(FileFormatError, match=r"a \.html file"):
         write_exploration(tmp_path / "explore.csv", found)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_learning_curve_is_a_section_where_it_was_asked_for(
+    found: Exploration, cohort: Cohort, cheap: dict[str, Any], page: Path, tmp_path: Path
+) -> None:
+    assert "Would more fit patients help?" not in page.read_text("utf-8")
+    assert "learning" not in json.loads(page.with_suffix(".json").read_text("utf-8"))
+    learned = QualityGate().explore(cohort(120), candidates=cheap, with_learning=True)
+    path, numbers = write_exploration(tmp_path / "explore.html", learned, now=NOW)
+    rows = json.loads(numbers.read_text("utf-8"))["learning"]
+    assert [row["patients"] for row in rows] == [15, 30, 48]
+    text = path.read_text("utf-8")
+    assert "Would more fit patients help?" in text
+    for row in rows:
+        cell = [f"{row['error']:.3f}", f"{row['error_se']:.3f}"]
+        assert [str(row["patients"]), *cell] in [each[:3] for each in cells(text)]
+
+
+def test_a_curve_that_has_flattened_says_so() -> None:
+    curve = pd.DataFrame(
+        {"patients": [20, 40], "error": [0.1, 0.05], "error_se": [0.01, 0.01], "spearman": 0.5}
+    )
+    assert "The error still falls, from 0.100 with 20" in learning(curve).body
+    flat = learning(curve.assign(error=0.05)).body
+    assert "further labels are better spent on calibration" in flat
+    assert "Too few fit patients" in learning(curve[:1]).body
