@@ -100,6 +100,8 @@ def run_monitors(
     monitor.check_time(now)
     commits = RunCommits(log, monitor, saved, now, folder, notify)
     if saved is None:
+        if folder is not None:
+            folder.check_log(gate.id, monitor.started)
         commits.begin()
     read = _Read()
     while len(cases := log.cases_after(monitor.cases, gate.id, BATCH)):

@@ -229,6 +229,8 @@ class SegmentMonitor:
             asked = promise != ACCEPTED_ERROR or self.accepted_cases > 0
             if late and asked and found.state == "STALE":
                 missing.append(f"{promise}: {found.reason}")
+        if late and self.segment.untested:
+            missing.append("no audit can test intervals whose weights were estimated")
         missing += [f"{name} has stood still" for name in self.watch.frozen]
         missing += self.unwatched.reasons(self._now, days)
         return tuple(missing)

@@ -37,6 +37,8 @@ class Segment:
         What miscoverage is tested against; None: no such bound is known.
     no_coverage, no_accept : str
         Why there is no such bound, or no accept promise to test, in words.
+    untested : bool
+        Whether there are intervals that could miss, and nothing about them that audits can test.
 
     Notes
     -----
@@ -49,6 +51,7 @@ class Segment:
     coverage: CoverageBound | None
     no_coverage: str = ""
     no_accept: str = ""
+    untested: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +136,9 @@ def _segment(
         bound = coverage_bound(interval, share, name if grouped else None)  # type: ignore[arg-type]
     except InputError as error:
         no_coverage = str(error)
-    return Segment(name, sites, tolerated, bound, no_coverage, no_accept)
+    weighted = isinstance(interval, IntervalCertificate) and interval.weighted is not None
+    untested = bound is None and tolerated is None and weighted
+    return Segment(name, sites, tolerated, bound, no_coverage, no_accept, untested)
 
 
 def _tolerated_error(

@@ -220,8 +220,7 @@ class CalibrationFolder:
             If the version is watched through another log: what that found must not be lost.
         """
         file = self._standing_file(version)
-        if file.exists():
-            self._check_log(file, version, log)
+        self.check_log(version, log)
         if not self._watched(version):
             by, reason = "segqc monitor run", "the monitors of this version begin"
             self._note(Switch(_moment(now or datetime.now(UTC)), WATCH, version, by, reason))
@@ -230,11 +229,25 @@ class CalibrationFolder:
         with replaced_at_once(file, durable=True) as temporary:
             temporary.write_bytes(told.to_json().encode())
 
-    def _check_log(self, file: Path, version: str, log: str) -> None:
+    def check_log(self, version: str, log: str) -> None:
+        """Refuse a log that is not the one through which a version is watched.
+
+        Parameters
+        ----------
+        version : str
+        log : str
+            When the monitors of the log began.
+
+        Raises
+        ------
+        InputError
+            If another log watches it.
+        """
+        file = self._standing_file(version)
         try:
             before = ToldStandings.from_json(file.read_text("utf-8"), version)
         except (OSError, UnicodeDecodeError, FileFormatError):
-            return  # damaged: it is written anew
+            return  # none yet; or damaged, then it is written anew
         if before.log != log:
             raise InputError(
                 f"the log through which version {version[:12]} is watched, begun {before.log}",
@@ -319,11 +332,14 @@ class CalibrationFolder:
         if gate.certificate.reweighted:
             return  # looks at no label anew, and accepts nothing
         own = set(gate.certificate.lineage["calibration_patients"])
-        for version, certificate in self.certificates().items():
+        stored = self.certificates()
+        for version, certificate in stored.items():
             shared = own & set(certificate.lineage["calibration_patients"])
             # the same calibration computed again, say after a crash, looks at nothing new
             again = certificate.structures == gate.certificate.structures
-            if certificate.reweighted or again or _later_look(gate.certificate, certificate):
+            # a weighted version speaks for its parent where that is at hand
+            weighted = certificate.reweighted and certificate.lineage["parent"] in stored
+            if weighted or again or _later_look(gate.certificate, certificate):
                 continue
             if shared:
                 raise CalibrationError(

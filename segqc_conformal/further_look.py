@@ -18,6 +18,7 @@ from segqc_conformal.calibration_rows import (
 from segqc_conformal.certificate import GateCertificate
 from segqc_conformal.certification import certified_gate
 from segqc_conformal.errors import CalibrationError
+from segqc_conformal.features.table import fit_patient_flags
 from segqc_conformal.gate import CalibratedGate
 from segqc_conformal.patients import pseudonym
 from segqc_conformal.quality_gate import QualityGate
@@ -83,7 +84,7 @@ def look_again(
     certificates = versions.certificates()
     last = versions.load(_last_look(certificates, active))
     name = rows["patient_id"].map(pseudonym)
-    known = name.isin(_known_elsewhere(certificates.values(), last))
+    known = name.isin(_known_elsewhere(certificates.values(), last)) | fit_patient_flags(rows)
     left_out["patients_known_before"] = int(rows.loc[known, "patient_id"].nunique())
     _check_patients(set(name), last)
     if not set(name[~known]) - set(last.certificate.lineage["calibration_patients"]):

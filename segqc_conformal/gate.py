@@ -19,7 +19,7 @@ from segqc_conformal.case_groups import group_text
 from segqc_conformal.certificate import NEW_PATIENTS, GateCertificate
 from segqc_conformal.decision import decided
 from segqc_conformal.errors import SegqcError
-from segqc_conformal.features.table import check_feature_table
+from segqc_conformal.features.table import FIT_PATIENT, check_feature_table
 from segqc_conformal.judging_faults import judging_faults
 from segqc_conformal.quality.predictor import FittedQuality
 from segqc_conformal.scoring import predicted_by_interval, score_rows
@@ -125,7 +125,8 @@ class CalibratedGate:
         Guarantee: the sentence in each verdict's certificate; a referred case carries none but
         its interval.
         """
-        table = check_feature_table(table.drop(columns="dice", errors="ignore"), corrupted=True)
+        unread = ["dice", FIT_PATIENT]
+        table = check_feature_table(table.drop(columns=unread, errors="ignore"), corrupted=True)
         groups = self._settings["groups"]
         if groups in table:
             table[groups] = group_text(table, groups)

@@ -25,8 +25,8 @@ def ledger(folder: str | Path, log: CaseLog | None = None) -> pd.DataFrame:
     folder : str or Path
         Calibration folder.
     log : CaseLog, optional
-        What it knows of certificates and monitors counts; of the folder, only versions that it
-        has not met yet. None: the folder alone.
+        What it knows of certificates and monitors counts; of the folder, only what it does not
+        know yet. None: the folder alone.
 
     Returns
     -------
@@ -45,11 +45,12 @@ def ledger(folder: str | Path, log: CaseLog | None = None) -> pd.DataFrame:
     they speak of goes wrong; a sum of 1 or more says nothing.
     """
     told = pd.DataFrame(columns=list(COLUMNS)) if log is None else _of_log(log)
+    known = set(zip(told["version"], told["what"], strict=True))
     rows = [
         (version, "all", what, spent)
         for version, certificate in CalibrationFolder(folder).certificates().items()
-        if version not in set(told["version"])
         for what, spent in certificate.spent_by_kind.items()
+        if (version, what) not in known
     ]
     of_folder = pd.DataFrame(rows, columns=list(COLUMNS))
     return pd.concat([each for each in (of_folder, told) if len(each)] or [told])

@@ -69,11 +69,10 @@ def audits_since(log: CaseLog, case_id: str) -> RandomAudits:
     Notes
     -----
     Guarantee: over the secret seed of the draws, each case that a draw considered counts with
-    probability `rate`, whatever its decision, site, features and Dice.
+    probability `rate`, whatever its decision, site, features and Dice. Of draws from before the log
+    kept by which number they decided: over the secret seed and a fixed hash of the case id.
     """
-    sequence = log.sequence_of(case_id)
-    audited, pending = log.audited(sequence), log.pending_audits()
-    pending = pending[pending["sequence"] > sequence]
+    audited, pending, undrawn, rates = log.audits_after(log.sequence_of(case_id))
     if len(pending):
         raise CalibrationError(
             "every drawn audit answered: those that are hard to outline are not missing at random",
@@ -93,12 +92,12 @@ def audits_since(log: CaseLog, case_id: str) -> RandomAudits:
             f"{edited['case_id'].nunique()} cases whose mask was edited from ours",
             "have these cases outlined from scratch: edited masks are biased towards ours",
         )
-    rate = min(audited["probability"].min(), *log.audit_rates_after(sequence).values())
+    rate = min(audited["probability"].min(), *rates.values())
     counts = _counting(audited, rate)
     # what was left out is an unlabelled case like any other, so these too are a random sample
     labelled = audited.assign(dice=audited["dice"].where(counts))
     return RandomAudits(
-        pd.concat([labelled, log.unaudited(sequence)], ignore_index=True),
+        pd.concat([labelled, undrawn], ignore_index=True),
         float(rate),
         int(audited.loc[counts, "case_id"].nunique()),
         int(audited["case_id"].nunique()),
@@ -106,6 +105,7 @@ def audits_since(log: CaseLog, case_id: str) -> RandomAudits:
 
 
 def _counting(audited: pd.DataFrame, rate: float) -> pd.Series:
-    """Choose, by a fixed hash of the case id, the audits that bring every case to one rate."""
-    share = audited["case_id"].map(lambda case: stable_hash(0, f"thinned:{case}") / 2**64)
-    return share < rate / audited["probability"]
+    """Choose the audits that a draw at the lowest rate would have chosen too."""
+    again = audited["case_id"].map(lambda case: stable_hash(0, f"thinned:{case}") / 2**64)
+    share = audited["share"].astype(float).fillna(again * audited["probability"])
+    return share < rate

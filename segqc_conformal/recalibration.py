@@ -20,6 +20,7 @@ from segqc_conformal.calibration_rows import (
 from segqc_conformal.calibrators.checks import percent
 from segqc_conformal.certification import certified_gate
 from segqc_conformal.errors import CalibrationError, InputError
+from segqc_conformal.features.table import fit_patient_flags
 from segqc_conformal.gate import CalibratedGate
 from segqc_conformal.iso_times import in_utc
 from segqc_conformal.patients import pseudonym
@@ -244,7 +245,10 @@ def _check_cooldown(versions: CalibrationFolder, now: datetime, days: int) -> No
 
 
 def known_patients(table: pd.DataFrame, versions: CalibrationFolder) -> list[str]:
-    """Return the patients of a table that fitted, calibrated or checked a version of a folder."""
+    """Return the patients of a table that fitted, calibrated or checked a version of a folder.
+
+    Those whose labels taught a feature of the table are among them.
+    """
     # a version that a crash kept from being noted is made again from the same patients
     noted = {switch.version for switch in versions.history()}
     known: set[str] = set()
@@ -253,7 +257,12 @@ def known_patients(table: pd.DataFrame, versions: CalibrationFolder) -> list[str
             known |= set(certificate.lineage["fit_patients"])
             known |= set(certificate.lineage["calibration_patients"])
             known |= set(certificate.lineage.get("shadow_patients", ()))
-    return [patient for patient in table["patient_id"].unique() if pseudonym(patient) in known]
+    taught = set(table.loc[fit_patient_flags(table), "patient_id"])
+    return [
+        patient
+        for patient in table["patient_id"].unique()
+        if pseudonym(patient) in known or patient in taught
+    ]
 
 
 def _check_enough(patients: int, settings: QualityGate) -> None:

@@ -211,3 +211,12 @@ def test_the_certificate_of_a_further_look_follows_the_schema(
 def test_a_look_without_new_patients_is_refused(folder: Path, cohort: Cohort) -> None:
     with pytest.raises(CalibrationError, match="new patients beside those of the looks so far"):
         look_again(folder, cohort(100), **WHO)
+
+
+def test_patients_whose_labels_taught_a_feature_are_in_no_look(
+    folder: Path, cohort: Cohort
+) -> None:
+    taught = cohort(100, 100).assign(fit_patient=True)
+    known = cohort(100).assign(fit_patient=False)
+    with pytest.raises(CalibrationError, match="new patients beside those of the looks so far"):
+        look_again(folder, pd.concat([known, taught]), **WHO)

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,15 @@ from segqc_conformal.calibration_rows import hashed_patients
 from segqc_conformal.calibrators.domain_odds import domain_odds
 from segqc_conformal.calibrators.interval import DiceInterval
 from segqc_conformal.calibrators.weighted_quantile import score_features
+from segqc_conformal.case_log import CaseLog
 from segqc_conformal.errors import CalibrationError, IdentityError, InputError
 from segqc_conformal.further_look import look_again
 from segqc_conformal.gate import CalibratedGate
-from segqc_conformal.monitors import start_watch
+from segqc_conformal.monitors import run_monitors, start_watch
 from segqc_conformal.monitors.segments import watched
 from segqc_conformal.quality_gate import QualityGate
 from segqc_conformal.recalibration import recalibrate, rollback
+from segqc_conformal.reports.drift_report import write_drift_report
 from segqc_conformal.reweighting import reweight
 
 Cohort = Callable[..., pd.DataFrame]
@@ -111,6 +114,39 @@ def test_fresh_labels_recalibrate_afterwards_and_a_rollback_goes_back(
     assert rollback(folder, **WHO) == second.id
     gate.save(folder)  # the first calibration again, which looks at nothing new
     assert CalibrationFolder(folder).active == gate.id
+
+
+def test_without_its_parent_a_weighted_version_keeps_its_patients_from_calibrating_again(
+    folder: Path, cohort: Cohort, cheap: Any, tmp_path: Path
+) -> None:
+    weighted = reweight(folder, cohort(60, 1000), **WHO)
+    weighted.save(tmp_path / "elsewhere")
+    again = QualityGate(tolerated_error=0.2).calibrate(cohort(200), candidates=cheap)
+    with pytest.raises(CalibrationError, match="already calibrated version"):
+        again.save(tmp_path / "elsewhere")
+
+
+def test_a_weighted_version_whose_intervals_nothing_tests_becomes_stale(
+    folder: Path, cohort: Cohort, tmp_path: Path
+) -> None:
+    weighted, new = reweight(folder, cohort(60, 1000), **WHO), cohort(30, 3000)
+    start = datetime(2026, 11, 1, tzinfo=UTC)
+    with CaseLog(f"sqlite:///{tmp_path}/log.db") as log:
+        log.add(weighted.judge(new), new)
+        first = run_monitors(log, watched(weighted), start)
+        late = run_monitors(log, watched(weighted), start + timedelta(days=90))
+    assert first.segments[0].standing.state == "OK"
+    assert (late.status, late.segments[0].standing.state) == ("not_enough_evidence", "STALE")
+    assert "no audit can test intervals" in " ".join(late.segments[0].standing.reasons)
+
+
+def test_the_drift_report_says_with_whom_it_compares(
+    folder: Path, cohort: Cohort, tmp_path: Path
+) -> None:
+    weighted = reweight(folder, cohort(60, 1000), **WHO)
+    recent = weighted.judge(cohort(30, 3000))
+    text = write_drift_report(tmp_path / "drift.html", weighted, recent).read_text("utf-8")
+    assert "This version was weighted towards 60 new cases" in text
 
 
 def test_a_version_without_labels_is_no_look(cohort: Cohort, cheap: Any, tmp_path: Path) -> None:

@@ -33,8 +33,8 @@ def add_to_workspace(folder: str | Path, project: str, snapshot: DriftSnapshot) 
     Notes
     -----
     Guarantee: what is stored has no rows, no ids and no value of a case but the smallest and the
-    largest of a column, which are the ends of its histogram: counts, p-values and the monitors'
-    figures.
+    largest of a column, which are the ends of its histogram: counts, p-values, the names of sites
+    and the monitors' figures.
     """
     without_statistics()
     with warnings.catch_warnings():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -22,7 +23,26 @@ from segqc_conformal.case_log.engine import reading, writing
 from segqc_conformal.case_log.id_check import check_ids, find_case
 from segqc_conformal.case_log.open_log import OpenLog
 
-__all__ = ["AuditRecord"]
+__all__ = ["AuditRecord", "AuditsAfter"]
+
+
+class AuditsAfter(NamedTuple):
+    """What `AuditRecord.audits_after` found.
+
+    Parameters
+    ----------
+    audited, undrawn : DataFrame
+        Feature tables of the answered audits, and of the cases that no draw chose.
+    pending : DataFrame
+        Drawn cases without an answer.
+    rates : dict of str to float
+        Least audit rate of each stratum among the cases that draws considered.
+    """
+
+    audited: pd.DataFrame
+    pending: pd.DataFrame
+    undrawn: pd.DataFrame
+    rates: dict[str, float]
 
 
 class AuditRecord(OpenLog):
@@ -201,20 +221,29 @@ class AuditRecord(OpenLog):
             check_ids(connection, self._ids)
             return self._known(every_case(connection, since_sequence or 0))
 
-    def audit_rates_after(self, sequence: int) -> dict[str, float]:
-        """Return the smallest audit rate of each stratum among later cases that draws considered.
+    def audits_after(self, sequence: int) -> AuditsAfter:
+        """Return all that is known of the audits of later cases, at one moment.
 
         Parameters
         ----------
         sequence : int
-            Only cases with a larger sequence number; repeats of a patient do not count.
+            Only cases with a larger sequence number.
 
-        Returns
-        -------
-        dict of str to float
+        Raises
+        ------
+        InputError
+            As `audited`.
         """
-        with reading(self._engine) as connection:
-            return rates_after(connection, sequence)
+        # alone: an answer that came between two reads would be in none of these
+        with writing(self._engine) as connection:
+            check_ids(connection, self._ids)
+            pending = pending_cases(connection)
+            return AuditsAfter(
+                self._known(answered_audits(connection, sequence)),
+                pending[pending["sequence"] > sequence],
+                self._known(never_drawn(connection, sequence)),
+                rates_after(connection, sequence),
+            )
 
     def _known(self, table: pd.DataFrame) -> pd.DataFrame:
         """Return a table whose patients calibration folders know by the pseudonyms they keep."""

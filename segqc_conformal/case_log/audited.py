@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, select, true
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, true
 
 from segqc_conformal.case_log import schema
 from segqc_conformal.case_log.adding import among
@@ -111,7 +112,9 @@ def answered_audits(connection: Connection, since_sequence: int) -> pd.DataFrame
 
 def never_drawn(connection: Connection, since_sequence: int) -> pd.DataFrame:
     """Return the feature table, without ``dice``, of the cases after it that no draw chose."""
-    return _feature_table(connection, since_sequence, AUDITS.sequence.is_(None))
+    # somebody may have answered such a case unasked
+    undrawn = or_(AUDITS.sequence.is_(None), AUDITS.drawn_at.is_(None))
+    return _feature_table(connection, since_sequence, undrawn).assign(dice=np.nan)
 
 
 def every_case(connection: Connection, since_sequence: int) -> pd.DataFrame:
@@ -140,7 +143,8 @@ def rates_after(connection: Connection, sequence: int) -> dict[str, float]:
     found: dict[str, float] = {}
     for row in connection.execute(query):
         stratum = stratum_of(bool(row.accept), row.site)
-        rate = rates[row.first_sequence][stratum]["rate"]
+        entry = rates[row.first_sequence][stratum]
+        rate = entry.get("least", entry["rate"])
         found[stratum] = min(rate, found.get(stratum, rate))
     return found
 
@@ -164,6 +168,7 @@ def _feature_table(
         told.failed,
         DICE.dice,
         AUDITS.probability,
+        AUDITS.share,
         AUDITS.reference_kind,
         told.features,
     ).select_from(schema.features)

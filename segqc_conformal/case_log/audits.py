@@ -28,6 +28,7 @@ class _Draw(NamedTuple):
     epoch: int
     probability: float
     common: bool
+    share: float
 
 
 def draw_cases(
@@ -38,7 +39,7 @@ def draw_cases(
     before = connection.execute(
         select(DRAWS.last_sequence, DRAWS.rates).order_by(DRAWS.first_sequence.desc()).limit(1)
     ).one_or_none()
-    done, rates = (before.last_sequence, dict(before.rates)) if before else (0, {})
+    done, rates = (before.last_sequence, _told(before.rates)) if before else (0, {})
     last = connection.execute(select(func.max(CASES.sequence))).scalar() or 0
     if last <= done:
         return []
@@ -74,12 +75,23 @@ def _drawn(
         stratum, rate = stratum_of(decision, case.site), here.of(decision)
         known = rates.get(stratum)
         if known is None or known["rate"] != rate:
-            rates[stratum] = {"rate": rate, "epoch": 0 if known is None else known["epoch"] + 1}
+            epoch = 0 if known is None else known["epoch"] + 1
+            rates[stratum] = {**(known or {}), "rate": rate, "epoch": epoch}
+        # two versions may be audited at different rates in one draw
+        rates[stratum]["least"] = min(rate, rates[stratum].get("least", rate))
         share = stable_hash(secret_seed, f"audit:{case.case_id}") / 2**64
         if share < rate:
             epoch = int(rates[stratum]["epoch"])
-            drawn[int(case.sequence)] = _Draw(stratum, epoch, rate, share < here.common)
+            drawn[int(case.sequence)] = _Draw(stratum, epoch, rate, share < here.common, share)
     return drawn
+
+
+def _told(rates: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+    """Return the rates and epochs that a later draw goes on from."""
+    return {
+        stratum: {name: entry[name] for name in ("rate", "epoch")}
+        for stratum, entry in rates.items()
+    }
 
 
 def _record_draw(connection: Connection, sequence: int, draw: _Draw, now: str) -> None:

@@ -83,7 +83,7 @@ features = Table(
 )
 
 # Each draw covers the cases of a range of sequence numbers; `rates` holds the rate of each stratum
-# seen so far, and the epoch of that rate.
+# seen so far, the epoch of that rate, and the least rate at which this draw took its cases.
 audit_draws = Table(
     "audit_draws",
     METADATA,
@@ -95,6 +95,7 @@ audit_draws = Table(
 
 # `answer_number` counts the cases that are drawn and answered, in the order in which they came to
 # be both: monitors read on from there. `common`: drawn at the rate that all decisions share.
+# `share`: uniform on [0, 1) over the secret seed; the case was drawn because it is below its rate.
 audits = Table(
     "audits",
     METADATA,
@@ -103,6 +104,7 @@ audits = Table(
     Column("epoch", Integer),
     Column("probability", Float),
     Column("common", Boolean),
+    Column("share", Float),
     Column("drawn_at", Text),
     Column("answered_at", Text, index=True),
     Column("reference_kind", Text),

@@ -19,7 +19,8 @@ def unusable(engine: Engine, found: object) -> FileFormatError:
         "a case log that can be opened, read and written",
         f"{engine.url.render_as_string(hide_password=True)}: {' '.join(str(found).split())}",
         "check path and permissions and the space on the disk, and do the same again: what failed "
-        "changed nothing; a damaged file is restored from a backup",
+        "changed nothing, or all where the connection was lost at the very end; a damaged file "
+        "is restored from a backup",
     )
 
 

@@ -12,7 +12,7 @@ from segqc_conformal.errors import FileFormatError
 
 __all__ = ["HEAD", "VERSION_TABLE", "bring_up_to_date"]
 
-HEAD = "0005"  # the newest file in migrations/versions
+HEAD = "0006"  # the newest file in migrations/versions
 VERSION_TABLE = "segqc_log_version"  # a name of our own: databases are shared with others
 MIGRATIONS = Path(__file__).parent / "migrations"
 UPGRADE_LOCK = 0x5E69C001

@@ -75,8 +75,9 @@ def corrupt(
     Guarantee: the same arguments give the same masks. The earth mover's distance is at most
     (highest - lowest edge) / (2 masks) + 0.005 + the mean, over all masks, of how far the missed
     ones are off: below 0.03 from 20 masks on where none is missed. All corrupted cases are marked;
-    what calibrates, logs or evaluates refuses them. Sources: Qiu et al. (QCResUNet, 2025) and
-    Dadras et al. (2024) train on masks of every quality; the kinds here are this package's own.
+    what calibrates on, logs or evaluates a feature table of them refuses it. Sources: Qiu et al.
+    (QCResUNet, 2025) and Dadras et al. (2024) train on masks of every quality; the kinds here are
+    this package's own.
 
     Examples
     --------

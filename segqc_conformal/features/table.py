@@ -19,6 +19,7 @@ __all__ = [
     "check_feature_table",
     "check_strings",
     "feature_columns",
+    "fit_patient_flags",
     "one_identity",
     "read_table",
     "refuse_corrupted",
@@ -103,21 +104,38 @@ def check_feature_table(table: pd.DataFrame, *, corrupted: bool = False) -> pd.D
     for column in [*feature_columns(out), "dice"]:
         out[column] = _numbers(out, column)
     if FIT_PATIENT in out:
-        out[FIT_PATIENT] = _flags(out[FIT_PATIENT])
+        out[FIT_PATIENT] = fit_patient_flags(out)
     return out
 
 
-def _flags(column: pd.Series) -> pd.Series:
-    # a table that was CSV once holds words
-    words = column.astype(object).where(column.notna(), False).astype(str).str.lower()
+def fit_patient_flags(table: pd.DataFrame) -> pd.Series:
+    """Say of each row whether labels of its patient taught a feature, as any row of him says.
+
+    Raises
+    ------
+    InputError
+        Naming the case: a row of which the column ``fit_patient`` does not say it.
+
+    Examples
+    --------
+    >>> fit_patient_flags(pd.DataFrame({"case_id": ["a", "b"], "patient_id": ["p", "p"],
+    ...                                 "fit_patient": [True, "False"]})).tolist()
+    [True, True]
+    """
+    if FIT_PATIENT not in table:
+        return pd.Series(False, index=table.index)
+    column = table[FIT_PATIENT]
+    words = column.astype(object).astype(str).str.lower()  # a table that was CSV once holds words
     unknown = ~words.isin(["true", "false"])
     if unknown.any():
         raise InputError(
             f"true or false in the column {FIT_PATIENT}",
             repr(column[unknown].iloc[0]),
-            "leave it as it was written: it keeps patients that taught a feature from calibrating",
+            "say of each row whether labels of its patient taught a feature: such patients never "
+            "calibrate",
+            str(table.loc[unknown, "case_id"].iloc[0]),
         )
-    return words == "true"
+    return (words == "true").groupby(table["patient_id"]).transform("any")
 
 
 def refuse_corrupted(table: pd.DataFrame) -> None:

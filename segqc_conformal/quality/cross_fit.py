@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from segqc_conformal.errors import InputError
-from segqc_conformal.features.table import FIT_PATIENT
+from segqc_conformal.features.table import FIT_PATIENT, fit_patient_flags
 from segqc_conformal.quality.patient_folds import Split, patient_folds
 from segqc_conformal.quality.regressor import QualityRegressor
 
@@ -136,6 +136,5 @@ def with_predicted_feature(
     fitted = clone(regressor).fit(rows, rows[target], rows["patient_id"])
     column = pd.Series(fitted.predict(table), index=table.index)
     column[fit] = cross_fitted(regressor, rows, rows[target]).predicted
-    before = table[FIT_PATIENT] if FIT_PATIENT in table else False
-    taught = table["patient_id"].isin(rows["patient_id"]) | before
+    taught = table["patient_id"].isin(rows["patient_id"]) | fit_patient_flags(table)
     return table.assign(**{f"feature_{name}": column, FIT_PATIENT: taught}), fitted

@@ -21,6 +21,7 @@ from segqc_conformal.quality.residual_scale import residual_scale
 __all__ = ["QualityRegressor"]
 
 FOLDS = 5
+FEWEST = 4  # patients: two halves, each of which has two to choose a penalty by
 
 
 class QualityRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
@@ -54,7 +55,8 @@ class QualityRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     Notes
     -----
-    Patients, not rows, are kept together in every fold. "auto" tries the families that the number
+    Patients, not rows, are kept together in every fold; the penalty of "linear" alone is chosen by
+    leaving out rows one by one. "auto" tries the families that the number
     of patients can carry (40: linear and LASSO; see `allowed_families`) and takes the simplest
     whose loss is within one standard error of the smallest, by patient. The scale is that of the
     cross-fitted errors as a function of the prediction (`residual_scale`).
@@ -100,7 +102,7 @@ class QualityRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         ------
         InputError
             For another family, unequal lengths, targets that are not finite or outside the support,
-            fewer than two patients, or targets all on one side of `above`.
+            fewer than four patients, or targets all on one side of `above`.
         """
         target = self._checked(X, y)
         self.link_ = link_of(None if self.above is not None else self.support, target)
@@ -224,6 +226,8 @@ def _people(groups: ArrayLike | None, rows: int) -> NDArray[np.intp]:
     codes = np.arange(rows) if groups is None else pd.factorize(np.asarray(groups))[0]
     if codes.shape != (rows,):
         raise InputError(f"a patient for each of {rows} rows", codes.shape, "pass their ids")
-    if np.unique(codes).size < 2:
-        raise InputError("at least two patients", np.unique(codes).size, "add labelled patients")
+    if np.unique(codes).size < FEWEST:
+        raise InputError(
+            f"at least {FEWEST} patients", np.unique(codes).size, "add labelled patients"
+        )
     return np.asarray(codes, dtype=np.intp)

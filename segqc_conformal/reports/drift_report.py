@@ -20,7 +20,7 @@ from segqc_conformal.reports.drift_columns import not_comparable, one_row_per_ca
 from segqc_conformal.reports.drift_sections import happened, in_short, meaning
 from segqc_conformal.reports.monitor_evidence import MonitorEvidence
 from segqc_conformal.reports.monitor_sections import audits, estimates, segments
-from segqc_conformal.reports.page import Section, paragraph, table, write_page
+from segqc_conformal.reports.page import Section, notice, paragraph, table, write_page
 from segqc_conformal.reports.ranking_section import ranking
 from segqc_conformal.reports.site_sample import site_sample
 from segqc_conformal.reports.unlike_section import most_changed
@@ -109,6 +109,7 @@ def write_drift_report(
         now=now,
     )
     sections = [
+        *([_weighted(len(then))] if gate.certificate.reweighted else []),
         segments(evidence.standings),
         in_short(evidence.streams, len(recent), current.get("time", pd.Series(dtype=object))),
         audits_over_time(evidence.courses),
@@ -130,6 +131,15 @@ def write_drift_report(
 
         add_to_workspace(workspace, f"Segmentation quality: {structures}", snapshot)
     return written
+
+
+def _weighted(cases: int) -> Section:
+    text = (
+        f"This version was weighted towards {cases} new cases, without their labels: wherever this "
+        "page says calibration cases or patients, these are meant, but under “Estimates without "
+        "labels”, which go back to the labelled patients of the version before."
+    )
+    return Section("A weighted version", notice(text, "caution"))
 
 
 def _by_case(rows: pd.DataFrame, name: str, default: str | bool) -> pd.Series:

@@ -192,3 +192,19 @@ def test_missing_files_and_other_kinds_are_named(table: pd.DataFrame, tmp_path: 
         read_table(tmp_path / "table.xlsx")
     with pytest.raises(FileFormatError, match=r"parquet or \.csv"):
         write_table(table, tmp_path / "table.xlsx")
+
+
+def test_a_patient_who_taught_a_feature_did_so_in_all_rows_and_a_missing_flag_is_refused(
+    table: pd.DataFrame,
+) -> None:
+    first = table["patient_id"].iloc[0]
+    flags = pd.Series(False, index=table.index)
+    flags.iloc[0] = True
+    checked = check_feature_table(table.assign(fit_patient=flags))
+    assert checked["fit_patient"].dtype == bool
+    assert set(checked.loc[checked["fit_patient"], "patient_id"]) == {first}
+    assert (checked["patient_id"] == first).sum() == checked["fit_patient"].sum()
+    missing = flags.astype(object)
+    missing.iloc[-1] = None
+    with pytest.raises(InputError, match=f"{table['case_id'].iloc[-1]}.*true or false"):
+        check_feature_table(table.assign(fit_patient=missing))

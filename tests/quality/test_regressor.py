@@ -99,7 +99,7 @@ def test_errors_say_what_was_expected() -> None:
     ):
         with pytest.raises(InputError, match=match):
             QualityRegressor(**settings).fit(rows, target)
-    with pytest.raises(InputError, match="two patients"):
+    with pytest.raises(InputError, match="at least 4 patients"):
         QualityRegressor().fit(rows, rows["dice"], np.zeros(40))
 
 
