@@ -190,7 +190,7 @@ def test_evidence_is_that_of_ids_as_given_but_for_what_an_id_decides(
         with audited_log(f"sqlite:///{name}", folder, table, ids) as log:
             run = run_monitors(log, watched(gate), NOW + timedelta(days=1))
             cases = log.cases_after().drop(columns=["case_id", "patient_id"])
-            audited = log.audited().drop(columns=["case_id", "patient_id"])
+            audited = log.audited().drop(columns=["case_id", "patient_id", "share"])
             rows = log.stream_rows().drop(columns="case_id")
         (segment,) = run.segments
         found.append((cases, audited, rows, segment))

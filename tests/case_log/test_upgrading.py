@@ -146,6 +146,7 @@ def test_a_log_without_a_noted_version_is_taken_on_if_its_tables_fit(log_url: st
         connection.execute(text(f"DROP TABLE {VERSION_TABLE}"))
         for later in ("outbox", "certificates", "ledger", "id_hashing"):
             connection.execute(text(f"DROP TABLE {later}"))
+        connection.execute(text("ALTER TABLE audits DROP COLUMN share"))
         connection.execute(text("INSERT INTO events VALUES (7, 'then', 'kept', '{}')"))
     with CaseLog(log_url) as log:
         assert len(differences(log_url, METADATA)) == 0
@@ -169,6 +170,7 @@ def test_a_log_of_schema_3_gets_certificates_ledger_and_ids_as_given(
     with engine.begin() as connection:
         for later in ("certificates", "ledger", "id_hashing"):
             connection.execute(text(f"DROP TABLE {later}"))
+        connection.execute(text("ALTER TABLE audits DROP COLUMN share"))
         connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0003'"))
     engine.dispose()
     with CaseLog(log_url) as log:
