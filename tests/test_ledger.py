@@ -45,3 +45,23 @@ def test_a_family_and_pac_intervals_are_counted_as_they_were_spent(
     spent = ledger(tmp_path).set_index("what")["spent"]
     assert spent["3 accept promises, look 1"] == pytest.approx(0.1, abs=1e-3)
     assert spent["3 PAC intervals"] == pytest.approx(0.1, abs=1e-3)
+
+
+def test_what_the_certificate_spent_counts_where_only_monitors_are_in_the_log(
+    gate: CalibratedGate, cohort: Any, tmp_path: Path
+) -> None:
+    folder = tmp_path / "calibration"
+    CalibrationFolder(folder).add(gate, by="a", reason="b")
+    table = cohort(30, 5000)
+    with CaseLog(f"sqlite:///{tmp_path}/log.db") as log:
+        log.add(gate.judge(table), table, gate_patients=gate.patients)
+        run_monitors(log, watched(gate), NOW)
+        assert log.certificates().empty
+        alone = ledger(folder, log)
+        log.keep_certificate(gate.certificate, now=NOW)
+        kept = ledger(folder, log)
+    assert "3 accept promises, look 1" in set(alone["what"])
+    columns = ["version", "segment", "what", "spent"]
+    assert sorted(map(tuple, alone[columns].to_numpy())) == sorted(
+        map(tuple, kept[columns].to_numpy())
+    )

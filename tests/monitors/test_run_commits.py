@@ -7,6 +7,7 @@ import pytest
 
 from segqc_conformal.calibration_folder import CalibrationFolder
 from segqc_conformal.case_log import CaseLog
+from segqc_conformal.errors import InputError
 from segqc_conformal.gate import CalibratedGate
 from segqc_conformal.monitors import run_monitors, watched
 
@@ -68,3 +69,20 @@ def test_a_run_told_and_cut_off_before_the_commit_is_repeated(
         assert found.status == "alarm"
         assert log.events()["kind"].tolist() == ["state_changed"]
         assert len(log.due_notices(NOW)) == 1
+
+
+def test_a_log_that_is_refused_keeps_nothing_of_the_run(
+    gate: CalibratedGate, cohort: MakeTable, tmp_path: Path
+) -> None:
+    folder, table = CalibrationFolder(tmp_path / "calibration"), cohort(30, 5000)
+    folder.add(gate, by="a", reason="b")
+    logs = [CaseLog(f"sqlite:///{tmp_path}/{name}.db") for name in ("right", "wrong")]
+    for log in logs:
+        log.add(gate.judge(table), table)
+    run_monitors(logs[0], watched(gate), NOW, folder=folder)
+    with pytest.raises(InputError, match="another log"):
+        run_monitors(logs[1], watched(gate), NOW + timedelta(days=1), folder=folder)
+    assert logs[1].monitor_state("version", gate.id) is None
+    assert logs[1].ledger().empty
+    for log in logs:
+        log.close()
