@@ -22,6 +22,7 @@ import monitors_real
 from joblib import Parallel, delayed
 from page import FOLDER, write_page
 from predictors_measure import DataSet, measure_split
+from predictors_oracle import oracles
 from predictors_page import section
 from predictors_summary import summary
 
@@ -49,6 +50,7 @@ def run(name: str, splits: int, processes: int) -> dict[str, Any]:
         "minutes": round((perf_counter() - begin) / 60, 1),
         "versions": {library: version(library) for library in LIBRARIES},
         "rows": summary(results),
+        "oracles": oracles(data),
     }
 
 
@@ -59,12 +61,16 @@ def main() -> None:
     parser.add_argument("--splits", type=int, default=200)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--oracles", action="store_true", help="only these, beside saved figures")
     parser.add_argument("--write", action="store_true", help="keep the figures, write the docs")
     options = parser.parse_args()
     file = FOLDER / "predictors.json"
-    figures = json.loads(file.read_text()) if options.write and file.is_file() else {}
+    figures = json.loads(file.read_text()) if file.is_file() and not options.quick else {}
     for name in options.data:
-        figures[name] = run(name, 2 if options.quick else options.splits, options.processes)
+        if options.oracles:
+            figures[name]["oracles"] = oracles(data_set(name))
+        else:
+            figures[name] = run(name, 2 if options.quick else options.splits, options.processes)
         if options.write:
             file.write_text(json.dumps(figures, indent=1) + "\n")
     if options.write:

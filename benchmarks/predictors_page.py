@@ -53,7 +53,22 @@ are what an unnoticed change would give. Certified: share of splits; accepted: o
             ordered = sorted(rows, key=lambda row: float(row["aurc"]))
             parts.append(table(HEAD, [_row(row) for row in ordered]))
             parts.append(_verdict(rows))
+        parts += [_oracle(each) for each in found.get("oracles", ())]
     return "\n\n".join(parts)
+
+
+def _oracle(found: dict[str, Any]) -> str:
+    text = (
+        f"What cannot be had, on the {found['patients']} clean cases, {found['structure']}: the "
+        f"best of {found['features']} single features, chosen by these very cases "
+        f"({found['best']}), has a Spearman correlation of {found['best_spearman']:.2f} with Dice"
+    )
+    if found["other_structures"] is None:
+        return f"{text}."
+    return (
+        f"{text}; the true Dice of the other structure of the same case (same image, reader and "
+        f"model) has {found['other_structures']:.2f}."
+    )
 
 
 def _row(row: dict[str, Any]) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from predictors_measure import DataSet, Outcome, measure_split
 from predictors_methods import DEFAULT, METHODS
+from predictors_oracle import oracles
 from predictors_page import section
 from predictors_summary import summary
 
@@ -59,6 +60,17 @@ def test_the_page_compares_the_default_with_the_best_other_method(
     text = section({"hippocampus": found})
     assert text.count(f"| **{DEFAULT}** |") == 3
     assert "target 10 %" in text
+
+
+def test_oracles_know_the_other_structure_and_choose_on_the_cases_themselves() -> None:
+    table = made_up(110)
+    other = table.assign(structure="t", dice=table["dice"] ** 2)
+    both = oracles(DataSet("made up", pd.concat([table, other]), "new", 40, 40, 30))
+    (alone,) = oracles(DataSet("made up", table, "new", 40, 40, 30))
+    assert [found["other_structures"] for found in both] == pytest.approx([1.0, 1.0])
+    assert alone["other_structures"] is None
+    assert (alone["best"], alone["features"]) == ("ease", 4)
+    assert alone["best_spearman"] == pytest.approx(1.0)
 
 
 def test_a_method_that_ranks_at_random_is_found_worse() -> None:
