@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from predictors_methods import METHODS, THRESHOLD
+from predictors_methods import METHODS, THRESHOLD, Fitted
 from splits_measure import world_rows
 
 from segqc_conformal.calibrators import AcceptThreshold, DiceInterval
@@ -43,9 +44,29 @@ class Outcome(NamedTuple):
     promises: dict[str, float]
 
 
+Method = Callable[[pd.DataFrame], Fitted]
+
+
 def measure_split(data: DataSet, seed: int) -> list[Outcome]:
+    """Measure every predictor on one split."""
+    return measured(data, seed, METHODS)
+
+
+def measured(data: DataSet, seed: int, methods: Mapping[str, Method]) -> list[Outcome]:
     """Fit and calibrate on clean and degraded cases, test on each version by itself."""
     warnings.simplefilter("ignore")
+    fit, calibration, tests = parts_of(data, seed)
+    return [
+        outcome
+        for name, method in methods.items()
+        for outcome in _outcomes(name, method, fit, calibration, tests)
+    ]
+
+
+def parts_of(
+    data: DataSet, seed: int
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, pd.DataFrame]]:
+    """Draw the patients of a split: rows that fit, that calibrate, and test rows by version."""
     table = data.table[~empty_prediction(data.table)]
     known = table[table["version"] != data.shifted]
     order = np.random.default_rng([seed, 0]).permutation(sorted(known["patient_id"].unique()))
@@ -56,19 +77,23 @@ def measure_split(data: DataSet, seed: int) -> list[Outcome]:
         mixed[mixed["patient_id"].isin(names)] for names in (fit_names, calibration_names)
     )
     tests = {
-        version: rows[rows["patient_id"].isin(test_names)]
+        str(version): rows[rows["patient_id"].isin(test_names)]
         for version, rows in known.groupby("version")
     }
     shifted = table[table["version"] == data.shifted]
     same_patients = shifted["patient_id"].isin(order).any()
     tests["shifted"] = shifted[shifted["patient_id"].isin(test_names)] if same_patients else shifted
-    return [tested for method in METHODS for tested in _method(method, fit, calibration, tests)]
+    return fit, calibration, tests
 
 
-def _method(
-    method: str, fit: pd.DataFrame, calibration: pd.DataFrame, tests: dict[str, pd.DataFrame]
+def _outcomes(
+    name: str,
+    method: Method,
+    fit: pd.DataFrame,
+    calibration: pd.DataFrame,
+    tests: dict[str, pd.DataFrame],
 ) -> list[Outcome]:
-    out, predict = METHODS[method](fit)
+    out, predict = method(fit)
     fit, calibration = fit.assign(**out), _with(calibration, predict(calibration))
     found = []
     for version, rows in tests.items():
@@ -77,7 +102,7 @@ def _method(
             here = [part[part["structure"] == structure] for part in (fit, calibration)]
             found.append(
                 Outcome(
-                    method,
+                    name,
                     version,
                     str(structure),
                     tuple(test["patient_id"]),

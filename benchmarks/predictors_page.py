@@ -42,19 +42,41 @@ are what an unnoticed change would give. Certified: share of splits; accepted: o
             f"### {name.capitalize()}: {found['splits']} splits ({fit} fit, {calibration} "
             f"calibrate, {test} test)"
         )
-        places = dict.fromkeys((row["version"], row["structure"]) for row in found["rows"])
-        for version, structure in places:
-            rows = [
-                row
-                for row in found["rows"]
-                if (row["version"], row["structure"]) == (version, structure)
-            ]
-            parts.append(f"**{version}, {structure}** ({rows[0]['patients']} patients)")
+        for rows in _by_place(found["rows"]):
+            parts.append(_title(rows))
             ordered = sorted(rows, key=lambda row: float(row["aurc"]))
             parts.append(table(HEAD, [_row(row) for row in ordered]))
             parts.append(_verdict(rows))
         parts += [_oracle(each) for each in found.get("oracles", ())]
+        parts += _nets(found["nets"]) if "nets" in found else []
     return "\n\n".join(parts)
+
+
+def _by_place(rows: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    places = dict.fromkeys((row["version"], row["structure"]) for row in rows)
+    return [
+        [row for row in rows if (row["version"], row["structure"]) == place] for place in places
+    ]
+
+
+def _title(rows: list[dict[str, Any]]) -> str:
+    return f"**{rows[0]['version']}, {rows[0]['structure']}** ({rows[0]['patients']} patients)"
+
+
+def _nets(found: dict[str, Any]) -> list[str]:
+    parts = [
+        f"#### Beside quality nets: {found['splits']} splits\n\n"
+        "`python benchmarks/predictors_nets.py --write` (after the above): in each split a "
+        "`QualityNet` on image, mask and entropy map is cross-fitted on the fit patients alone, one case each; "
+        f'{found["minutes"]} minutes in all. "With the net": its out-of-fold output is one feature '
+        "more. So few splits share most of their luck: look at the intervals."
+    ]
+    for rows in _by_place(found["rows"]):
+        parts.append(_title(rows))
+        ordered = sorted(rows, key=lambda row: float(row["aurc"]))
+        parts.append(table(HEAD, [_row(row) for row in ordered]))
+        parts.append(_verdict(rows))
+    return parts
 
 
 def _oracle(found: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from predictors_measure import Outcome
-from predictors_methods import DEFAULT, METHODS
+from predictors_methods import DEFAULT
 from scipy.stats import spearmanr
 
 from segqc_conformal.evaluation.area_under_risk import aurc
@@ -41,7 +41,8 @@ def _rows(place: Place, methods: dict[str, list[Outcome]]) -> list[dict[str, Any
     column = {name: number for number, name in enumerate(names)}
     areas = {name: _areas(tests, drawn, column) for name, tests in methods.items()}
     means = {name: float(np.mean([_aurc(t) for t in tests])) for name, tests in methods.items()}
-    best = min((name for name in METHODS if name != DEFAULT), key=means.__getitem__)
+    others = (name for name in methods if name != DEFAULT and not name.startswith(DEFAULT))
+    best = min(others, key=means.__getitem__)
     rows = []
     for name, tests in methods.items():
         low, high = np.quantile(areas[name] - areas[best], [0.025, 0.975])
