@@ -67,7 +67,8 @@ def _nets(found: dict[str, Any]) -> list[str]:
     parts = [
         f"#### Beside quality nets: {found['splits']} splits\n\n"
         "`python benchmarks/predictors_nets.py --write` (after the above): in each split a "
-        "`QualityNet` on image, mask and entropy map is cross-fitted on the fit patients alone, one case each; "
+        "`QualityNet` on image, mask and entropy map is cross-fitted on the fit patients alone, "
+        "one case each; "
         f'{found["minutes"]} minutes in all. "With the net": its out-of-fold output is one feature '
         "more. So few splits share most of their luck: look at the intervals."
     ]
