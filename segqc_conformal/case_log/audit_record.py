@@ -187,23 +187,6 @@ class AuditRecord(OpenLog):
             check_ids(connection, self._ids)
             return self._known(answered_audits(connection, since_sequence or 0))
 
-    def unaudited(self, since_sequence: int | None = None) -> pd.DataFrame:
-        """Return the feature table of the cases that no audit draw chose; ``dice`` is missing.
-
-        Parameters
-        ----------
-        since_sequence : int, optional
-            Only cases with a larger sequence number.
-
-        Raises
-        ------
-        InputError
-            As `audited`.
-        """
-        with reading(self._engine) as connection:
-            check_ids(connection, self._ids)
-            return self._known(never_drawn(connection, since_sequence or 0))
-
     def feature_table(self, since_sequence: int | None = None) -> pd.DataFrame:
         """Return the feature table of all cases, with ``dice`` where an audit said it.
 
