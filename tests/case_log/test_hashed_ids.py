@@ -86,7 +86,7 @@ def test_ids_come_in_one_form_only(log_url: str, verdict_table: MakeTable) -> No
         log.add(one)
     for ids, said in ((AS_GIVEN, "received no salt"), (OTHER, "received a salt of fingerprint")):
         with CaseLog(log_url, ids=ids) as log:
-            for refused in (log.audited, log.unaudited, lambda log=log: log.add(two)):
+            for refused in (log.audited, log.feature_table, lambda log=log: log.add(two)):
                 with pytest.raises(InputError, match=f"of fingerprint {SALT.fingerprint}; {said}"):
                     refused()
             assert len(log.cases_after()) == 1
