@@ -51,3 +51,5 @@ def demo(
     for number, sentence in enumerate(sentences(result), start=1):
         console.print(f"{number}. {sentence}", highlight=False)
     console.print(f"\nReport: {report}   ({time.monotonic() - began:.0f} s)", highlight=False)
+    drift = report.with_name("drift-report.html")
+    console.print(f"Drift report, as it was before recalibration: {drift}", highlight=False)

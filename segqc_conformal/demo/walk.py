@@ -142,6 +142,15 @@ class _Hospital:
         settings = MonitorSettings(seed=self.seed)
         return run_monitors(self.log, watched(gate), now, settings, folder=self.folder)
 
+    def report(self, gate: CalibratedGate, path: Path, verdicts: pd.DataFrame) -> None:
+        """Write the drift report of what the log holds."""
+        from segqc_conformal.reports.logged_drift import write_logged_drift
+
+        self.progress("drift report", 0, 1)
+        gate = replace(gate, folder=str(self.folder.path))
+        write_logged_drift(path, self.log, gate, verdicts["time"].max().to_pydatetime())
+        self.progress("drift report", 1, 1)
+
 
 def run_demo(folder: str | Path, seed: int = 0, progress: Progress | None = None) -> DemoResult:
     """Run the whole walk on the embedded cohort and leave its files in `folder`.
@@ -149,8 +158,8 @@ def run_demo(folder: str | Path, seed: int = 0, progress: Progress | None = None
     Parameters
     ----------
     folder : str or Path
-        Gets ``features.parquet``, ``verdicts.parquet``, ``calibration/`` and ``log.db``; none of
-        them may be there.
+        Gets ``features.parquet``, ``verdicts.parquet``, ``drift-report.html``, ``calibration/`` and
+        ``log.db``; the last two may not be there.
     seed : int
         Of the cohort: other patients, other verdicts, other alarms.
     progress : callable, optional
@@ -183,6 +192,7 @@ def run_demo(folder: str | Path, seed: int = 0, progress: Progress | None = None
         under_alarm, audited = _period(
             hospital, first, stage, UNDER_ALARM, "replaced", rate=RAISED_RATE
         )
+        hospital.report(first, folder / "drift-report.html", under_alarm)
         second = _recalibrated(hospital, last_case)
         stage = "verdicts under the new promise"
         after, _ = _period(hospital, second, stage, LAST, "replaced")

@@ -27,6 +27,8 @@ def test_the_walk_leaves_two_versions_and_a_log(walked: tuple[walk.DemoResult, P
     assert set(versions.versions()) == {result.first.id, result.second.id}
     assert result.second.certificate.lineage["parent"] == result.first.id
     assert (folder / "log.db").exists()
+    drift = (folder / "drift-report.html").read_text("utf-8")
+    assert f"Recent cases against calibration {result.first.id[:12]}" in drift
 
 
 def test_every_case_that_was_judged_has_its_verdicts(
