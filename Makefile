@@ -32,6 +32,10 @@ benchmarks: $(READY)
 	@$(BIN)/python benchmarks/guarantees.py --write
 	@$(BIN)/python benchmarks/monitors.py --write
 	@$(BIN)/python benchmarks/recalibration.py --write
+	@$(BIN)/python benchmarks/fault_campaign.py --write
+	@$(BIN)/python benchmarks/year.py --write
+	@$(BIN)/python benchmarks/predictors.py --write
+	@$(BIN)/python benchmarks/predictors_nets.py --data hippocampus nuclei --write
 
 $(READY): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { \
