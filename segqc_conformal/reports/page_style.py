@@ -55,46 +55,6 @@ details { margin: 6px 0; }
 summary { cursor: pointer; color: var(--accent); padding: 4px 0; }
 iframe { width: 100%; min-height: 900px; border: 1px solid var(--line); border-radius: 6px;
   background: #fff; }
-footer { color: var(--soft); }
-.note, figcaption { font-size: .9rem; }
-nav { display: flex; flex-wrap: wrap; gap: 4px 16px; margin: 10px 0 18px; font-size: .9rem; }
-a { color: var(--accent); text-decoration: none; }
-a:hover { text-decoration: underline; }
-section { background: #fff; border: 1px solid var(--line); border-radius: 8px;
-  padding: 20px 22px; margin: 0 0 16px; }
-ul { margin: 0 0 10px; padding-left: 1.2em; max-width: 76ch; }
-li { margin: 3px 0; overflow-wrap: anywhere; }
-table { border-collapse: collapse; width: 100%; margin: 6px 0 14px; font-size: .92rem; }
-th, td { text-align: left; padding: 6px 10px 6px 0; border-bottom: 1px solid var(--line);
-  vertical-align: top; overflow-wrap: anywhere; }
-th { color: var(--soft); font-weight: 600; font-size: .84rem; vertical-align: bottom;
-  overflow-wrap: normal; }
-td.short { overflow-wrap: normal; }
-td.number { font-variant-numeric: tabular-nums; white-space: nowrap; }
-.notice { border-left: 4px solid var(--accent); background: #eef5f8; padding: 10px 14px;
-  margin: 0 0 12px; border-radius: 0 6px 6px 0; max-width: 80ch; overflow-wrap: anywhere; }
-.notice.good { border-color: #2f7d57; background: #edf6f1; }
-.notice.caution { border-color: #b7791f; background: #fdf6e7; }
-.grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 420px), 1fr));
-  gap: 16px; }
-.grid > * { min-width: 0; }
-figure { margin: 0 0 12px; min-width: 0; }
-figure h3 { margin: 6px 0 0; }
-figcaption { margin-top: 2px; }
-.case { border: 1px solid var(--line); border-radius: 8px; padding: 14px 16px; margin: 0 0 12px; }
-.case h3 { margin: 0 0 4px; overflow-wrap: anywhere; }
-.case p { margin: 0 0 6px; }
-img { max-width: 100%; height: auto; display: block; border-radius: 4px; background: #000; }
-.strip { display: block; width: 100%; max-width: 300px; height: auto; }
-.strip line { stroke: #9aa7ae; stroke-width: 1; }
-.strip path, .strip circle { fill: #b23a2e; }
-.values { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 290px), 1fr));
-  gap: 4px 22px; }
-.values p { margin: 4px 0 0; }
-details { margin: 6px 0; }
-summary { cursor: pointer; color: var(--accent); padding: 4px 0; }
-iframe { width: 100%; min-height: 900px; border: 1px solid var(--line); border-radius: 6px;
-  background: #fff; }
 .bar { display: block; background: #e8edf0; border-radius: 3px; height: 10px; position: relative;
   min-width: 90px; margin-top: 7px; }
 .bar i { position: absolute; left: 0; top: 0; bottom: 0; border-radius: 3px;
