@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
+from segqc_conformal.evaluation.prediction_error import spearman
 from segqc_conformal.patients import stable_hash
 from segqc_conformal.quality.patient_folds import patient_folds
 
@@ -92,12 +92,7 @@ def _measured(
     splits: Sequence[tuple[NDArray[np.intp], NDArray[np.intp]]],
 ) -> tuple[float, float, float]:
     each = np.bincount(people, np.abs(truth - predicted)) / np.bincount(people)
-    ranks = [_spearman(truth[test], predicted[test]) for _, test in splits]
+    # a constant ranks nothing
+    ranks = np.nan_to_num([spearman(predicted[test], truth[test]) for _, test in splits])
     error_se = float(each.std(ddof=1) / np.sqrt(each.size))
     return float(each.mean()), error_se, float(np.mean(ranks))
-
-
-def _spearman(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    if np.ptp(a) == 0.0 or np.ptp(b) == 0.0:
-        return 0.0  # a constant ranks nothing
-    return float(np.corrcoef(rankdata(a), rankdata(b))[0, 1])
