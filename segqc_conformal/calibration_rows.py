@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from segqc_conformal.gate import CalibratedGate
 
 __all__ = [
+    "check_features",
+    "check_identity",
     "fitting_rows",
     "hashed_patients",
     "labelled_rows",
@@ -127,6 +129,14 @@ def fitting_rows(table: pd.DataFrame, gate: CalibratedGate) -> tuple[pd.DataFram
     IdentityError
         If the rows are of another model, sampler, schema or kind of judged mask.
     """
+    check_features(table, gate)
+    rows, left_out = labelled_rows(table, gate.quality.features)
+    check_identity(rows, gate)
+    return with_group(rows, gate.certificate.settings["groups"], left_out), left_out
+
+
+def check_features(table: pd.DataFrame, gate: CalibratedGate) -> None:
+    """Refuse a table without a feature that the quality predictor of a gate reads."""
     missing = [name for name in gate.quality.features if name not in table]
     if missing:
         raise InputError(
@@ -134,7 +144,10 @@ def fitting_rows(table: pd.DataFrame, gate: CalibratedGate) -> tuple[pd.DataFram
             "a table without them",
             "extract with the settings of the calibration",
         )
-    rows, left_out = labelled_rows(table, gate.quality.features)
+
+
+def check_identity(rows: pd.DataFrame, gate: CalibratedGate) -> None:
+    """Refuse rows of another model, sampler, schema or kind of judged mask than the gate's."""
     identity = one_identity(rows)
     if identity != gate.certificate.identity:
         raise IdentityError(
@@ -142,7 +155,6 @@ def fitting_rows(table: pd.DataFrame, gate: CalibratedGate) -> tuple[pd.DataFram
             identity,
             "calibrate a new folder for another model, sampler or kind of judged mask",
         )
-    return with_group(rows, gate.certificate.settings["groups"], left_out), left_out
 
 
 def rescored(rows: pd.DataFrame, gate: CalibratedGate) -> pd.DataFrame:

@@ -11,7 +11,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from segqc_conformal.calibration_folder import CalibrationFolder
-from segqc_conformal.calibration_rows import hashed_patients, rescored, unlabelled_rows
+from segqc_conformal.calibration_rows import (
+    check_features,
+    check_identity,
+    hashed_patients,
+    rescored,
+    unlabelled_rows,
+)
 from segqc_conformal.calibrators.accept import AcceptThreshold
 from segqc_conformal.calibrators.domain_odds import domain_odds
 from segqc_conformal.calibrators.interval import DiceInterval
@@ -24,8 +30,7 @@ from segqc_conformal.certificate import (
     GateCertificate,
     StructureCertificate,
 )
-from segqc_conformal.errors import CalibrationError, IdentityError
-from segqc_conformal.features.table import one_identity
+from segqc_conformal.errors import CalibrationError
 from segqc_conformal.gate import CalibratedGate, profile_bytes
 from segqc_conformal.quality_gate import QualityGate
 from segqc_conformal.recalibration import check_who, known_patients
@@ -127,16 +132,13 @@ def _check_settings(parent: CalibratedGate) -> None:
 def _new_rows(
     table: pd.DataFrame, parent: CalibratedGate, versions: CalibrationFolder
 ) -> pd.DataFrame:
+    check_features(table, parent)
     rows = unlabelled_rows(
         table.assign(dice=np.nan), known_patients(table, versions), parent.quality.features, None
     )
     rows = rows[rows["structure"].isin(parent.structures)]
-    if len(rows) and (identity := one_identity(rows)) != parent.certificate.identity:
-        raise IdentityError(
-            f"rows of {parent.certificate.identity}",
-            identity,
-            "calibrate a new folder for another model, sampler or kind of judged mask",
-        )
+    if len(rows):
+        check_identity(rows, parent)
     return rescored(rows, parent)
 
 

@@ -182,6 +182,8 @@ def test_too_few_or_foreign_cases_are_refused(
         reweight(folder, few, **WHO)
     with pytest.raises(IdentityError, match="another model"):
         reweight(folder, cohort(60, 1000).assign(model_id="other"), **WHO)
+    with pytest.raises(InputError, match="feature_noise"):
+        reweight(folder, cohort(60, 1000).drop(columns="feature_noise"), **WHO)
     with pytest.raises(InputError, match="a name and a reason"):
         reweight(folder, cohort(60, 1000), by="", reason="x")
     assert CalibrationFolder(folder).versions() == [gate.id]
