@@ -15,15 +15,14 @@ import argparse
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
 
 import hippocampus_cases
 import nuclei_cases
-import numpy as np
 import pandas as pd
 import torch
+from kept_cases import MAPS, KeptCases, Pair
 from page import FOLDER, write_page
 from predictors import data_set
 from predictors_measure import DataSet, Outcome, measured, parts_of
@@ -33,9 +32,7 @@ from predictors_summary import summary
 import segqc_conformal as sq
 from segqc_conformal.features.extractor import FeatureExtractor
 from segqc_conformal.quality.net import QualityCase, QualityNet, cross_fit, judged_cases
-from segqc_conformal.replaced_file import replaced_at_once
 
-MAPS = ("predictive_entropy",)
 INPUTS = ("image", "mask", *MAPS)
 FEATURE = "feature_net_dice"
 NET, WITH_NET = "quality net", "default combination with the net"
@@ -64,68 +61,33 @@ def images(name: str) -> Images:
     return Images(net, nuclei_cases.members(), nuclei_cases.TileCases, names)
 
 
-class KeptCases:
-    """Quality cases of pairs (patient, version), judged once and kept as files."""
+def kept_cases(name: str, of: Images, parts: Iterable[pd.DataFrame]) -> KeptCases:
+    """Return the quality cases of some rows."""
+    rows = pd.concat(parts)[["patient_id", "version"]].drop_duplicates()
+    extractor = FeatureExtractor(None, sq.DeepEnsemble(of.members), of.net.structures)
 
-    def __init__(self, name: str, of: Images, wanted: Sequence[tuple[str, str]]) -> None:
-        self._of, self._wanted = of, list(wanted)
-        self._folder = hippocampus_cases.cache_folder().parent / name / "quality_cases"
-        missing = [pair for pair in self._wanted if not self._file(*pair).exists()]
-        extractor = FeatureExtractor(None, sq.DeepEnsemble(of.members), of.net.structures)
-        found = judged_cases(of.cases([(of.names[p], v) for p, v in missing]), extractor, MAPS)
-        for pair, case in zip(missing, found, strict=True):
-            self._keep(self._file(*pair), case)
+    def judged(missing: Sequence[Pair]) -> Iterator[QualityCase]:
+        pairs = [(of.names[patient], version) for patient, version in missing]
+        return judged_cases(of.cases(pairs), extractor, MAPS)
 
-    def __len__(self) -> int:
-        return len(self._wanted)
-
-    def __getitem__(self, place: int) -> QualityCase:
-        patient, version = self._wanted[place]
-        with np.load(self._file(patient, version)) as kept:
-            return QualityCase(
-                f"{patient}-{version}",
-                patient,
-                kept["image"],
-                kept["mask"],
-                reference=kept["reference"],
-                spacing_mm=tuple(kept["spacing"].tolist()),
-                maps={name: kept[name] for name in MAPS},
-            )
-
-    def __iter__(self) -> Iterator[QualityCase]:
-        return (self[place] for place in range(len(self)))
-
-    def _file(self, patient: str, version: str) -> Path:
-        return self._folder / f"{patient}-{version}.npz"
-
-    def _keep(self, file: Path, case: QualityCase) -> None:
-        maps = {name: values.astype(np.float16) for name, values in case.maps.items()}
-        assert case.mask is not None
-        assert case.reference is not None
-        labels = {"mask": case.mask.astype(np.uint8), "reference": case.reference.astype(np.uint8)}
-        with replaced_at_once(file) as temporary, temporary.open("wb") as out:
-            np.savez_compressed(out, image=case.image, spacing=case.spacing, **labels, **maps)
+    folder = hippocampus_cases.cache_folder().parent / name / "quality_cases"
+    return KeptCases(folder, list(rows.itertuples(index=False, name=None)), judged)
 
 
 def with_net(name: str, of: Images, data: DataSet, seed: int) -> DataSet:
     """Add the feature of a net that was cross-fitted on the fit patients of a split."""
     fit, calibration, tests = parts_of(data, seed)
-    trained = KeptCases(name, of, _pairs([fit]))
+    trained = kept_cases(name, of, [fit])
     crossed = cross_fit(of.net, trained, sorted(fit["patient_id"].unique()))
     rows = [fit, calibration, *tests.values()]
     said = {
         (case.case_id, structure): values["dice"]
-        for case in KeptCases(name, of, _pairs(rows))
+        for case in kept_cases(name, of, rows)
         for structure, values in crossed.predict(case).items()
     }
     table = data.table
     keys = zip(table["case_id"], table["structure"], strict=True)
     return data._replace(table=table.assign(**{FEATURE: [said.get(key) for key in keys]}))
-
-
-def _pairs(parts: Iterable[pd.DataFrame]) -> list[tuple[str, str]]:
-    rows = pd.concat(parts)[["patient_id", "version"]].drop_duplicates()
-    return list(rows.itertuples(index=False, name=None))
 
 
 def _without(method: Any, rows: pd.DataFrame) -> Any:

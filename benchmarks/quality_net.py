@@ -12,9 +12,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import torch
 from hippocampus_cases import (
@@ -27,6 +25,7 @@ from hippocampus_cases import (
     pool_patients,
 )
 from hippocampus_cases import features as plain_features
+from kept_cases import MAPS, KeptCases, Pair
 from scipy.stats import spearmanr
 
 import segqc_conformal as sq
@@ -38,60 +37,19 @@ from segqc_conformal.quality.net import (
     cross_fit,
     judged_cases,
 )
-from segqc_conformal.replaced_file import replaced_at_once
 
-MAPS = ("predictive_entropy",)
 NET = QualityNet(STRUCTURES, inputs=("image", "mask", *MAPS), grid=(32, 48, 32), margin_mm=5.0)
 VERSIONS = ("clean", "degraded")
 
 
-class KeptCases:
-    """Pairs of patient and version as quality cases, made once and kept as files."""
-
-    def __init__(self, wanted: Sequence[tuple[str, str]]) -> None:
-        self.wanted = list(wanted)
-
-    def __len__(self) -> int:
-        return len(self.wanted)
-
-    def __iter__(self) -> Iterator[QualityCase]:
-        missing = [pair for pair in self.wanted if not _file(*pair).exists()]
-        if missing:
-            _make(missing)
-        for patient, version in self.wanted:
-            yield _read(patient, version)
-
-
-def _file(patient: str, version: str) -> Path:
-    return cache_folder() / "quality_cases" / f"{patient}-{version}.npz"
-
-
-def _make(missing: Sequence[tuple[str, str]]) -> None:
+def kept_cases(wanted: Sequence[Pair]) -> KeptCases:
+    """Return the quality cases of pairs of patient and version."""
     extractor = FeatureExtractor(None, sq.DeepEnsemble(members()), STRUCTURES)
-    cases = judged_cases(LazyCases(missing, *image_folders()), extractor, MAPS)
-    for pair, case in zip(missing, cases, strict=True):
-        with replaced_at_once(_file(*pair)) as temporary, temporary.open("wb") as file:
-            np.savez_compressed(
-                file,
-                image=case.image,
-                mask=case.mask.astype(np.uint8),
-                reference=case.reference.astype(np.uint8),
-                spacing=case.spacing,
-                **{name: values.astype(np.float16) for name, values in case.maps.items()},
-            )
 
+    def judged(missing: Sequence[Pair]) -> Iterator[QualityCase]:
+        return judged_cases(LazyCases(missing, *image_folders()), extractor, MAPS)
 
-def _read(patient: str, version: str) -> QualityCase:
-    with np.load(_file(patient, version)) as kept:
-        return QualityCase(
-            case_id=f"{patient}-{version}",
-            patient_id=patient,
-            image=kept["image"],
-            mask=kept["mask"],
-            reference=kept["reference"],
-            spacing_mm=tuple(kept["spacing"].tolist()),
-            maps={name: kept[name] for name in MAPS},
-        )
+    return KeptCases(cache_folder() / "quality_cases", wanted, judged)
 
 
 def fit_patients() -> list[str]:
@@ -108,8 +66,8 @@ def fitted_net(net: QualityNet = NET, folds: int = 5) -> tuple[CrossFittedNet, d
     if (folder / "seconds.json").exists():
         return CrossFittedNet.load(folder), json.loads((folder / "seconds.json").read_text())
     patients = fit_patients()
-    cases = KeptCases([(patient, version) for patient in patients for version in VERSIONS])
-    list(cases)  # judged before the clock starts: that is the segmentation model's time
+    # judged before the clock starts: that is the segmentation model's time
+    cases = kept_cases([(patient, version) for patient in patients for version in VERSIONS])
     wall, cpu = time.perf_counter(), time.process_time()
     crossed = cross_fit(net, cases, patients, folds, progress=_told)
     seconds = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
@@ -133,7 +91,7 @@ def features(
     chosen = held_out_patients(image_folders()[0]) if patients is None else patients
     wanted = [(patient, version) for version in versions for patient in chosen]
     plain = plain_features(wanted, sq.DeepEnsemble(members()))
-    return fitted_net(net)[0].features(plain, KeptCases(wanted))
+    return fitted_net(net)[0].features(plain, kept_cases(wanted))
 
 
 def worth(table: pd.DataFrame, patients: Sequence[str]) -> pd.DataFrame:
