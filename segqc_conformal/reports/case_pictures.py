@@ -44,7 +44,7 @@ class CasePictures:
         FileFormatError, GeometryError
             If a file cannot be read, or the mask does not lie on the image's grid.
         """
-        from segqc_conformal.adapters.nifti import read_case
+        from segqc_conformal.features.case_reading import read_case
 
         if case_id not in self._images:
             return None
