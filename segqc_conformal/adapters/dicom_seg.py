@@ -96,7 +96,7 @@ def _slice_of(frame: Frame, image: Volume, name: str, case_id: str | None) -> in
     world_to_voxel = np.linalg.inv(image.affine)
     corners = frame.position + np.array([[0, 0], [columns - 1, 0], [0, rows - 1]]) @ frame.steps
     found = (np.c_[corners, np.ones(3)] @ LPS_TO_RAS @ world_to_voxel.T)[:, :3]
-    at = round(found[0, 2])
+    at = round(float(found[0, 2]))
     expected = np.array([[0, 0, at], [columns - 1, 0, at], [0, rows - 1, at]])
     off = np.abs(found - expected).max()
     if frame.pixels.shape != (rows, columns) or not off <= 2 * TOLERANCE or not 0 <= at < slices:

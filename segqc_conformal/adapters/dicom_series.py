@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
-from pydicom.pixels import apply_modality_lut
+from pydicom.pixels.processing import apply_modality_lut
 
 from segqc_conformal.adapters.dicom_files import read_files
 from segqc_conformal.adapters.dicom_frames import LPS_TO_RAS, TOLERANCE, Frame, frames_of
@@ -59,6 +58,13 @@ def read_series(path: str | Path, case_id: str | None = None) -> Volume:
             f"an image series in {Path(path).name}",
             f"{first.get('Modality', 'no image')}",
             "give the folder of the image's slices; a DICOM SEG is a mask",
+            case_id,
+        )
+    if Path(path).is_file() and "PerFrameFunctionalGroupsSequence" not in first:
+        raise FileFormatError(
+            f"an enhanced multi-frame image in {Path(path).name}",
+            "a single slice",
+            "put the slices of a series in a folder of their own and give the folder",
             case_id,
         )
     frames = [
@@ -128,9 +134,7 @@ def _step(
     return np.asarray(step)
 
 
-def _check_gaps(
-    frames: Sequence[Frame], heights: NDArray[np.float64], case_id: str | None
-) -> None:
+def _check_gaps(frames: Sequence[Frame], heights: NDArray[np.float64], case_id: str | None) -> None:
     gaps = np.diff(heights)
     if gaps.min() <= _ONE_PLACE_MM:
         raise GeometryError(
@@ -186,5 +190,5 @@ def _values(frame: Frame, image: Dataset, case_id: str | None) -> NDArray[np.flo
             )
         signed = image.PixelRepresentation == 1
         pixels = (-1 if signed else 2**image.BitsStored - 1) - pixels.astype(np.int64)
-    values: Any = apply_modality_lut(pixels, frame.header)
-    return values.T.astype(np.float32)
+    values = np.asarray(apply_modality_lut(pixels, frame.header), dtype=np.float32)
+    return values.T

@@ -5,9 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from highdicom import AlgorithmIdentificationSequence
+from highdicom.seg import Segmentation, SegmentDescription
 from numpy.typing import NDArray
 from pydicom import Dataset, FileDataset
 from pydicom.dataset import FileMetaDataset
+from pydicom.sr.codedict import codes
 from pydicom.uid import CTImageStorage, EnhancedCTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -19,7 +22,7 @@ def uid(*words: str) -> str:
 
 @dataclass(frozen=True)
 class Phantom:
-    """An asymmetric volume, stored values of shape (column, row, slice), and where it lies (LPS)."""
+    """An asymmetric volume, stored as (column, row, slice), and where it lies (LPS)."""
 
     columns: int = 5
     rows: int = 4
@@ -144,3 +147,32 @@ class Phantom:
         values.update({"RescaleSlope": 2, "RescaleIntercept": -at, "RescaleType": "HU"})
         groups.PlanePositionSequence, groups.PixelValueTransformationSequence = [place], [values]
         return groups
+
+    def write_seg(self, path: Path, labels: NDArray[Any], kind: str = "BINARY") -> Path:
+        """Write a label map, or a stack of regions, as another program does: slice by slice."""
+        slices = [self.slice(at) for at in range(self.slices)]
+        stack = labels.ndim == 4
+        count = len(labels) if stack else int(labels.max())
+        planes = labels.transpose(3, 2, 1, 0) if stack else labels.transpose(2, 1, 0)
+        model = AlgorithmIdentificationSequence("m", codes.DCM.ArtificialIntelligence, "1")
+        tissue = (codes.cid7150.Tissue, codes.cid7150.Tissue)
+        Segmentation(
+            slices,
+            planes.astype(float if kind == "FRACTIONAL" else np.uint8),
+            kind,
+            [
+                SegmentDescription(
+                    number, f"part {number}", *tissue, "AUTOMATIC", algorithm_identification=model
+                )
+                for number in range(1, count + 1)
+            ],
+            uid(self.name, "seg series"),
+            7,
+            uid(self.name, "seg"),
+            1,
+            "none",
+            "none",
+            "1",
+            "1",
+        ).save_as(path, enforce_file_format=True)
+        return path
