@@ -13,7 +13,7 @@ from pydicom import Dataset, dcmread
 from pydicom.sr.coding import Code
 from pydicom.uid import UID, generate_uid
 
-from segqc_conformal.adapters.dicom_files import read_files
+from segqc_conformal.adapters.dicom_files import holds_dicom, read_files
 from segqc_conformal.replaced_file import replaced_at_once
 
 __all__ = [
@@ -116,7 +116,7 @@ def equipment(now: datetime) -> dict[str, Any]:
 
 def write_once(path: Path, uid: UID, make: Callable[[], Dataset]) -> None:
     """Write the object of this UID, unless the file holds it already: one UID is one object."""
-    if path.exists() and dcmread(path, specific_tags=["SOPInstanceUID"]).SOPInstanceUID == uid:
+    if holds_dicom(path) and dcmread(path, specific_tags=["SOPInstanceUID"]).SOPInstanceUID == uid:
         return
     made = make()
     with replaced_at_once(path) as temporary:

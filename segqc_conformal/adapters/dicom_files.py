@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from segqc_conformal.errors import FileFormatError, InputError, on_one_line
+from segqc_conformal.errors import FileFormatError, InputError, SegqcError, on_one_line
 
 if TYPE_CHECKING:
     from pydicom import FileDataset
 
-__all__ = ["holds_dicom", "patient_id", "read_files"]
+__all__ = ["check_dicom_installed", "holds_dicom", "patient_id", "read_files"]
 
 _PREAMBLE = 128
 _INDEX = "DICOMDIR"  # a table of contents, no image
@@ -48,6 +49,24 @@ def _is_dicom(path: Path) -> bool:
         return False
 
 
+def check_dicom_installed(case_id: str | None = None) -> None:
+    """Refuse to go on without the libraries of the ``dicom`` extra.
+
+    Raises
+    ------
+    InputError
+        If pydicom or highdicom is missing.
+    """
+    missing = [name for name in ("pydicom", "highdicom") if find_spec(name) is None]
+    if missing:
+        raise InputError(
+            "pydicom and highdicom, which read and write DICOM",
+            f"no {' and no '.join(missing)}",
+            "install segqc-conformal[dicom]",
+            case_id,
+        )
+
+
 def read_files(
     path: str | Path, case_id: str | None = None, *, pixels: bool = True
 ) -> dict[Path, FileDataset]:
@@ -71,7 +90,7 @@ def read_files(
     Raises
     ------
     FileFormatError
-        If a file is missing, truncated or not DICOM, or the package ``pydicom`` is missing.
+        If a file is missing, truncated or not DICOM.
     InputError
         If the files belong to several series.
 
@@ -97,15 +116,8 @@ def read_files(
 
 
 def _read(file: Path, case_id: str | None, pixels: bool) -> FileDataset:
-    try:
-        from pydicom import dcmread
-    except ImportError:
-        raise FileFormatError(
-            "the package pydicom, which reads DICOM",
-            "none",
-            "pip install 'segqc-conformal[dicom]'",
-            case_id,
-        ) from None
+    from pydicom import dcmread
+
     try:
         return dcmread(file, stop_before_pixels=not pixels)
     except Exception as error:  # pydicom raises many kinds
@@ -122,7 +134,8 @@ def patient_id(path: str | Path) -> str | None:
     path = Path(path)
     first = next(filter(_is_dicom, _inside(path) if path.is_dir() else [path]), None)
     try:
+        check_dicom_installed()
         header = None if first is None else _read(first, None, pixels=False)
-    except FileFormatError:
+    except SegqcError:
         return None  # the case fails by name when its turn comes
     return None if header is None else str(header.get("PatientID") or "").strip() or None

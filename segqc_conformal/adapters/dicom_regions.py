@@ -32,24 +32,22 @@ __all__ = ["write_regions"]
 
 def write_regions(
     path: str | Path,
-    labels: NDArray[Any],
-    regions: Mapping[str, int],
+    regions: Mapping[str, NDArray[Any]],
     series: str | Path,
     image: Volume,
     *,
     case_id: str | None = None,
     now: datetime | None = None,
 ) -> Path:
-    """Write a label map as DICOM SEG on the grid of a series.
+    """Write regions as the segments of a DICOM SEG on the grid of a series.
 
     Parameters
     ----------
     path : path
         Folders above it are made.
-    labels : ndarray of int, shape ``(x, y, z)``
-        On the grid of the series.
-    regions : mapping of str to int
-        Name of each segment -> its label; other labels are left out.
+    regions : mapping of str to ndarray of bool, shape ``(x, y, z)``
+        Name of each segment -> where it is, on the grid of the series; they may overlap. Of a label
+        map: ``{"edge": labels == 1}``.
     series : path
         The DICOM series: patient, study, frame of reference and referenced images are taken from
         it.
@@ -67,7 +65,7 @@ def write_regions(
     Raises
     ------
     GeometryError
-        If the shape of `labels` is not that of the series.
+        If the shape of a region is not that of the series.
     InputError
         If all regions are empty, which a SEG cannot say.
     FileFormatError
@@ -76,17 +74,18 @@ def write_regions(
     Notes
     -----
     Segments are numbered 1, 2, ... in the order of `regions`. The UIDs are functions of series,
-    labels and names: writing the same again leaves the file as it is.
+    regions and names: writing the same again leaves the file as it is.
     Guarantee: none; regions show where to look.
     """
-    if labels.shape != image.array.shape:
-        raise GeometryError(
-            f"labels of the series' shape {image.array.shape}",
-            labels.shape,
-            "resample them to the series' grid",
-            case_id,
-        )
-    segments = np.stack([labels == label for label in regions.values()], axis=-1)
+    for name, where in regions.items():
+        if where.shape != image.array.shape:
+            raise GeometryError(
+                f"a region {name!r} of the series' shape {image.array.shape}",
+                where.shape,
+                "resample it to the series' grid",
+                case_id,
+            )
+    segments = np.stack([where != 0 for where in regions.values()], axis=-1)
     if not segments.any():
         raise InputError("a region with a voxel", "none", "write no SEG", case_id)
     headers = source_headers(series, case_id)

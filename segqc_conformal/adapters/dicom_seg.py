@@ -73,7 +73,9 @@ def read_segmentation(
     planes = []
     for frame in frames_of(dataset, file.name, case_id):
         number = 1 if kind == "LABELMAP" else int(frame.header.ReferencedSegmentNumber)
-        planes.append((_slice_of(frame, image, name, case_id), frame.pixels.T * number))
+        planes.append(
+            (_slice_of(frame, image, name, case_id), frame.pixels.T.astype(np.int32) * number)
+        )
     for at, plane in planes:
         held = labels[..., at]
         if ((held != 0) & (plane != 0) & (held != plane)).any():
@@ -98,6 +100,7 @@ def _slice_of(frame: Frame, image: Volume, name: str, case_id: str | None) -> in
     found = (np.c_[corners, np.ones(3)] @ LPS_TO_RAS @ world_to_voxel.T)[:, :3]
     at = round(float(found[0, 2]))
     expected = np.array([[0, 0, at], [columns - 1, 0, at], [0, rows - 1, at]])
+    # a frame lies where its slice does, which may itself be off the even grid by the tolerance
     off = np.abs(found - expected).max()
     if frame.pixels.shape != (rows, columns) or not off <= 2 * TOLERANCE or not 0 <= at < slices:
         raise GeometryError(

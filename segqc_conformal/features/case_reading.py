@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segqc_conformal.adapters.dicom_files import holds_dicom
+from segqc_conformal.adapters.dicom_files import check_dicom_installed, holds_dicom
 from segqc_conformal.case import Case
 from segqc_conformal.volume import Volume
 
@@ -47,6 +47,8 @@ def read_case(
     ------
     FileFormatError
         If a file cannot be read.
+    InputError
+        If the files of a folder belong to several series, or the ``dicom`` extra is missing.
     GeometryError
         If the slices of a series make no grid, or a mask does not lie on the image's grid.
 
@@ -72,6 +74,7 @@ def read_case(
 def read_image(path: str | Path, case_id: str | None = None) -> Volume:
     """Read an image from NIfTI or DICOM; errors as of `read_case`."""
     if holds_dicom(path):
+        check_dicom_installed(case_id)
         from segqc_conformal.adapters.dicom_series import read_series
 
         return read_series(path, case_id)
@@ -85,6 +88,7 @@ def read_mask(
 ) -> NDArray[Any]:
     """Read a mask on the grid of an image from NIfTI or DICOM SEG; errors as of `read_case`."""
     if holds_dicom(path):
+        check_dicom_installed(case_id)
         from segqc_conformal.adapters.dicom_seg import read_segmentation
 
         return read_segmentation(path, image, name, case_id)

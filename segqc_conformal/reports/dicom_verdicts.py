@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from segqc_conformal.adapters.dicom_files import check_dicom_installed
 from segqc_conformal.certificate import GateCertificate
 from segqc_conformal.errors import FileFormatError, why_failed
 from segqc_conformal.features.case_folders import find_volumes
@@ -38,8 +39,9 @@ def write_dicom_verdicts(
         Made if absent. A case id that is no safe file name is replaced by a hash of it.
     maps : path, optional
         Folder of uncertainty maps, as ``segqc extract --maps`` writes it: the SEG holds where the
-        predictive entropy is above 0.36 nats (of two classes: odds below 8 to 1). A case without
-        such voxels gets none.
+        predictive entropy is above 0.36 nats (of two classes: odds below 8 to 1), of overlapping
+        regions one segment for each structure. A case without such voxels, or
+        without a map because it failed, gets none.
 
     Returns
     -------
@@ -50,11 +52,16 @@ def write_dicom_verdicts(
     ------
     FileFormatError
         If a folder does not exist.
+    InputError
+        If the ``dicom`` extra is missing.
 
     Notes
     -----
     Guarantee: that of the gate; regions show where to look.
     """
+    check_dicom_installed()
+    if maps is not None and not Path(maps).is_dir():
+        raise FileFormatError("an existing folder of maps", str(maps), "check the path")
     series = find_volumes(images)
     failed: dict[str, str] = {}
     for case_id, rows in verdicts.groupby("case_id", sort=False):
@@ -90,12 +97,17 @@ def _write_uncertain(case_id: str, stem: Path, series: Path, maps: Path) -> Path
     from segqc_conformal.features.case_reading import read_image, read_mask
     from segqc_conformal.measures.map_regions import THRESHOLDS
 
-    file = maps / safe_file_name(case_id) / f"{_MAP}.nii.gz"
-    image = read_image(series, case_id)
-    entropy = read_mask(file, image, "map", case_id)
-    uncertain = entropy > THRESHOLDS[_MAP]
-    if not uncertain.any():
-        return None
-    name = f"predictive entropy above {THRESHOLDS[_MAP]:g} nats"
     path = stem.with_name(f"{stem.name}.seg.dcm")
-    return write_regions(path, uncertain, {name: 1}, series, image, case_id=case_id)
+    image = read_image(series, case_id)
+    regions = {}
+    # of overlapping regions there is one map for each structure: predictive_entropy_<structure>
+    for file in sorted((maps / safe_file_name(case_id)).glob(f"{_MAP}*.nii.gz")):
+        entropy = read_mask(file, image, "map", case_id)
+        structure = file.name.removesuffix(".nii.gz").removeprefix(_MAP).replace("_", " ", 1)
+        where = entropy > THRESHOLDS[_MAP]
+        if where.any():
+            regions[f"predictive entropy above {THRESHOLDS[_MAP]:g} nats{structure}"] = where
+    if not regions:
+        path.unlink(missing_ok=True)  # of an earlier verdict
+        return None
+    return write_regions(path, regions, series, image, case_id=case_id)

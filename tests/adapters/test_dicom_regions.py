@@ -34,8 +34,8 @@ def series(tmp_path, request):
 
 
 def test_regions_come_back_in_their_place(tmp_path, series, labels):
-    image, regions = read_series(series), {"edge": 1, "tip": 7}
-    path = write_regions(tmp_path / "out" / "seg.dcm", labels, regions, series, image, now=NOW)
+    image, regions = read_series(series), {"edge": labels == 1, "tip": labels == 7}
+    path = write_regions(tmp_path / "out" / "seg.dcm", regions, series, image, now=NOW)
     expected = np.where(labels == 7, 2, labels == 1)
     np.testing.assert_array_equal(read_segmentation(path, image), expected)
     theirs = highdicom.seg.segread(path)
@@ -51,7 +51,7 @@ def test_regions_come_back_in_their_place(tmp_path, series, labels):
 
 
 def test_patient_study_and_references_are_those_of_the_series(tmp_path, series, labels):
-    path = write_regions(tmp_path / "seg.dcm", labels, {"tip": 7}, series, read_series(series))
+    path = write_regions(tmp_path / "seg.dcm", {"tip": labels == 7}, series, read_series(series))
     seg = dcmread(path)
     sources = [dcmread(file) for file in (series.iterdir() if series.is_dir() else [series])]
     for keyword in (
@@ -69,14 +69,15 @@ def test_patient_study_and_references_are_those_of_the_series(tmp_path, series, 
 def test_writing_again_gives_the_same_object(tmp_path, series, labels):
     image = read_series(series)
 
-    def write(name, regions, labels=labels):
-        return write_regions(tmp_path / name, labels, regions, series, image, now=NOW)
+    def write(name, label, now=NOW):
+        regions = {f"label {label}": labels == label}
+        return write_regions(tmp_path / name, regions, series, image, now=now)
 
-    first = write("a.dcm", {"tip": 7})
+    first = write("a.dcm", 7)
     whole = first.read_bytes()
-    write_regions(first, labels, {"tip": 7}, series, image)  # at another time
+    write("a.dcm", 7, now=None)
     assert first.read_bytes() == whole
-    again, other = dcmread(write("b.dcm", {"tip": 7})), dcmread(write("c.dcm", {"edge": 1}))
+    again, other = dcmread(write("b.dcm", 7)), dcmread(write("c.dcm", 1))
     for dataset in (again, held := dcmread(first)):
         for keyword in ("InstanceCreationDate", "InstanceCreationTime"):
             del dataset[keyword]
@@ -84,13 +85,19 @@ def test_writing_again_gives_the_same_object(tmp_path, series, labels):
     assert again == held
     assert other.SOPInstanceUID != held.SOPInstanceUID
     assert other.SeriesInstanceUID == held.SeriesInstanceUID
-    write("a.dcm", {"edge": 1})
+    write("a.dcm", 1)
     assert dcmread(first).SOPInstanceUID == other.SOPInstanceUID
 
 
-def test_labels_off_the_series_and_nothing_at_all_are_refused(tmp_path, series, labels):
+def test_regions_may_overlap(tmp_path, series, labels):
+    image, regions = read_series(series), {"both": labels > 0, "tip": labels == 7}
+    path = write_regions(tmp_path / "seg.dcm", regions, series, image)
+    np.testing.assert_array_equal(read_segmentation(path, image), np.stack([*regions.values()]))
+
+
+def test_regions_off_the_series_and_nothing_at_all_are_refused(tmp_path, series, labels):
     image = read_series(series)
     with pytest.raises(GeometryError, match=r"case c17: .*shape \(5, 4, 6\); received \(4, 4, 6\)"):
-        write_regions(tmp_path / "s", labels[1:], {"tip": 7}, series, image, case_id="c17")
+        write_regions(tmp_path / "s", {"tip": labels[1:]}, series, image, case_id="c17")
     with pytest.raises(InputError, match="a region with a voxel"):
-        write_regions(tmp_path / "s", labels, {"none": 9}, series, image)
+        write_regions(tmp_path / "s", {"none": labels == 9}, series, image)

@@ -1,12 +1,13 @@
 """From DICOM folders to verdicts in DICOM, by commands alone."""
 
+import re
+import shlex
 import sys
 from pathlib import Path
 
 import highdicom
 import nibabel
 import numpy as np
-import pandas as pd
 import pytest
 from pydicom import dcmread
 
@@ -16,6 +17,8 @@ from segqc_conformal.features.table import read_table, write_table
 sys.path.insert(0, str(Path(__file__).parents[1] / "adapters"))
 from dicom_phantom import Phantom
 
+PAGE = (Path(__file__).parents[2] / "docs" / "dicom.md").read_text("utf-8")
+EXTRACT, JUDGE = re.findall(r"^segqc (.+)$", PAGE, re.MULTILINE)
 CASES = {"c1": "P-7", "c2": "P-7", "c3": ""}
 
 
@@ -29,6 +32,7 @@ def segqc(*words: object) -> int:
 def folders(tmp_path, monkeypatch):
     """Make series, deployed masks and references of three cases, and saved probabilities."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "300")
     for folder in ("probabilities", "masks", "references"):
         Path(folder).mkdir()
     for at, (case_id, patient) in enumerate(CASES.items()):
@@ -52,9 +56,7 @@ def folders(tmp_path, monkeypatch):
 
 
 def test_extract_reads_series_and_segmentations(folders, capsys):
-    words = ("--images", "images", "--masks", "masks", "--references", "references")
-    named = ("--model-id", "m", "--structures", "lesion=1", "--maps", "maps")
-    assert segqc("extract", "probabilities", "--out", "features.parquet", *words, *named) == 0
+    assert segqc(*shlex.split(EXTRACT)) == 0
     assert "of DICOM: its PatientID" in " ".join(capsys.readouterr().err.split())
     table = read_table("features.parquet")
     assert table["failed"].isna().all()
@@ -83,8 +85,7 @@ def test_judge_writes_reports_and_uncertain_regions(folders, gate, cohort, capsy
         nibabel.save(
             nibabel.Nifti1Image(values, affine), f"maps/{case_id}/predictive_entropy.nii.gz"
         )
-    words = ("judge", "calibration", "new.parquet", "--out", "verdicts.parquet")
-    assert segqc(*words, "--sidecar", "out", "--dicom", "images", "--maps", "maps") == 1
+    assert segqc(*shlex.split(JUDGE)) == 1
     said = capsys.readouterr().out
     assert "no DICOM report: case elsewhere: expected a DICOM series elsewhere/" in said
     names = sorted(path.name for path in Path("out").glob("*.dcm"))
@@ -99,13 +100,26 @@ def test_judge_writes_reports_and_uncertain_regions(folders, gate, cohort, capsy
     assert seg.pixel_array.sum() == 1
     assert seg.PatientID == "P-7"
     held = {path: path.read_bytes() for path in Path("out").iterdir()}
-    assert segqc(*words, "--sidecar", "out", "--dicom", "images", "--maps", "maps") == 1
+    assert segqc(*shlex.split(JUDGE)) == 1
     assert {path: path.read_bytes() for path in Path("out").iterdir()} == held
+    (code,) = re.findall(r"```python\n(.+?)```", PAGE, re.DOTALL)
+    exec(code, {})
+    regions = dcmread("bright.dcm")
+    assert regions.pixel_array.sum() == (Phantom().stored > 100).sum() == 19
+    assert regions.SOPInstanceUID in dcmread("report.dcm").to_json()
+
+
+def test_doctor_looks_at_dicom(folders, capsys):
+    Path("images/c2/3").unlink()
+    assert segqc("doctor", "images", "--masks", "masks", "--structures", "lesion=1") == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert "3 found, 2 usable" in said
+    assert "expected a slice every 2.5 mm; received 1 missing between 2 (at" in said
 
 
 @pytest.mark.parametrize("words", [("--dicom", "images"), ("--sidecar", "out", "--maps", "maps")])
-def test_options_that_need_each_other(folders, gate, cohort, words, capsys):
-    pd.DataFrame({"case_id": ["c1"]}).to_parquet("new.parquet")
+def test_options_that_need_each_other(tmp_path, monkeypatch, words, capsys):
+    monkeypatch.chdir(tmp_path)
     assert segqc("judge", "calibration", "new.parquet", "--out", "v.parquet", *words) == 1
     assert "expected --sidecar with --dicom, and --dicom with --maps" in " ".join(
         capsys.readouterr().err.split()
