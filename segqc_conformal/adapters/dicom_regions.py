@@ -67,7 +67,7 @@ def write_regions(
     GeometryError
         If the shape of a region is not that of the series.
     InputError
-        If all regions are empty, which a SEG cannot say.
+        If all regions are empty, or the series has no frame of reference: a SEG cannot say that.
     FileFormatError
         If the series cannot be read.
 
@@ -88,6 +88,8 @@ def write_regions(
     segments = np.stack([where != 0 for where in regions.values()], axis=-1)
     if not segments.any():
         raise InputError("a region with a voxel", "none", "write no SEG", case_id)
+    if image.frame_of_reference is None:
+        raise InputError("FrameOfReferenceUID in the series", "none", "write no SEG", case_id)
     headers = source_headers(series, case_id)
     said = canonical_json(list(regions)) + sha256_hex(np.packbits(segments).tobytes())
     words = ("regions", str(headers[0].SeriesInstanceUID))

@@ -114,11 +114,11 @@ def _step(
     places = np.array([frame.position for frame in frames])
     _check_gaps(frames, places @ normal, case_id)
     step = (places[-1] - places[0]) / (len(places) - 1)
-    sideways = np.linalg.norm(step - normal * (step @ normal)) * (len(places) - 1)
-    if sideways > TOLERANCE * _across(frames[0]):
+    sideways = np.linalg.norm(step - normal * (step @ normal))
+    if sideways > TOLERANCE * np.linalg.norm(step):
         raise GeometryError(
             "slices straight above each other",
-            f"slices that shift sideways, by {sideways:.4g} mm in all",
+            f"slices that shift sideways, by {sideways:.4g} mm each",
             "resample the series: the gantry was tilted",
             case_id,
         )
@@ -143,7 +143,7 @@ def _check_gaps(frames: Sequence[Frame], heights: NDArray[np.float64], case_id: 
             "give one volume (time point, echo, direction) alone",
             case_id,
         )
-    usual = float(np.median(gaps))
+    usual = float(np.quantile(gaps, 0.5, method="lower"))
     uneven = np.flatnonzero(np.abs(gaps - usual) > TOLERANCE * usual)
     if not len(uneven):
         return
@@ -175,13 +175,10 @@ def _thickness(frame: Frame, case_id: str | None) -> float:
 
 def _values(frame: Frame, image: Dataset, case_id: str | None) -> NDArray[np.float32]:
     """Return the plane as (column, row), in the units of the rescale."""
-    pixels = frame.pixels
+    pixels, header = frame.pixels, frame.header
     if image.get("PhotometricInterpretation") == "MONOCHROME1":
-        slope, intercept = (
-            frame.header.get("RescaleSlope", 1),
-            frame.header.get("RescaleIntercept", 0),
-        )
-        if (slope, intercept) != (1, 0) or "ModalityLUTSequence" in frame.header:
+        slope, intercept = header.get("RescaleSlope", 1), header.get("RescaleIntercept", 0)
+        if (slope, intercept) != (1, 0) or "ModalityLUTSequence" in header:
             raise InputError(
                 "MONOCHROME2, where values have a rescale",
                 f"MONOCHROME1 with slope {slope} and intercept {intercept} in {frame.name}",
@@ -190,5 +187,5 @@ def _values(frame: Frame, image: Dataset, case_id: str | None) -> NDArray[np.flo
             )
         signed = image.PixelRepresentation == 1
         pixels = (-1 if signed else 2**image.BitsStored - 1) - pixels.astype(np.int64)
-    values = np.asarray(apply_modality_lut(pixels, frame.header), dtype=np.float32)
+    values = np.asarray(apply_modality_lut(pixels, header), dtype=np.float32)
     return values.T

@@ -99,5 +99,8 @@ def test_regions_off_the_series_and_nothing_at_all_are_refused(tmp_path, series,
     image = read_series(series)
     with pytest.raises(GeometryError, match=r"case c17: .*shape \(5, 4, 6\); received \(4, 4, 6\)"):
         write_regions(tmp_path / "s", {"tip": labels[1:]}, series, image, case_id="c17")
+    adrift = image._replace(frame_of_reference=None)
+    with pytest.raises(InputError, match="FrameOfReferenceUID in the series"):
+        write_regions(tmp_path / "s", {"tip": labels == 7}, series, adrift)
     with pytest.raises(InputError, match="a region with a voxel"):
         write_regions(tmp_path / "s", {"none": labels == 9}, series, image)

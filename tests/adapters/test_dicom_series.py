@@ -85,6 +85,12 @@ def test_missing_slices_are_named(tmp_path):
         read_series(tmp_path, "c17")
 
 
+def test_of_three_slices_the_middle_one_is_missed(tmp_path):
+    AXIAL.write_slices(tmp_path, leave_out=(2, 4, 5))
+    with pytest.raises(GeometryError, match=r"a slice every 2\.5 mm; received 1 missing between"):
+        read_series(tmp_path)
+
+
 def moved(at: int, way: tuple[float, float, float]) -> FileDataset:
     dataset = AXIAL.slice(at)
     dataset.ImagePositionPatient = list(np.add(dataset.ImagePositionPatient, way))
@@ -114,9 +120,12 @@ def test_a_table_that_moves_a_little_unevenly_is_no_fault(tmp_path):
 
 
 def test_a_tilted_gantry_is_refused(tmp_path):
-    AXIAL(slice_step=(0, 0.4, 2.5)).write_slices(tmp_path)
-    with pytest.raises(GeometryError, match=r"shift sideways, by 2 mm in all; .*gantry"):
-        read_series(tmp_path)
+    AXIAL(slice_step=(0, 0.4, 2.5)).write_slices(tmp_path / "tilted")
+    with pytest.raises(GeometryError, match=r"shift sideways, by 0\.4 mm each; .*gantry"):
+        read_series(tmp_path / "tilted")
+    level = AXIAL(slice_step=(0, 0.01, 2.5))  # as where an orientation has few digits
+    volume = read_series(level.write_slices(tmp_path / "level"))
+    np.testing.assert_allclose(volume.affine, level.affine, atol=1e-6)
 
 
 @pytest.mark.parametrize(
