@@ -6,7 +6,18 @@ import pytest
 
 import segqc_conformal
 
-HEAVY = ("torch", "monai", "sklearn", "mapie", "evidently", "plotly", "nibabel", "sqlalchemy")
+HEAVY = (
+    "torch",
+    "monai",
+    "sklearn",
+    "mapie",
+    "evidently",
+    "plotly",
+    "nibabel",
+    "highdicom",
+    "pydicom",
+    "sqlalchemy",
+)
 
 
 def loaded_by(code: str) -> set[str]:
@@ -25,7 +36,8 @@ def test_help_of_the_command_loads_nothing_heavy() -> None:
 
 def test_judging_needs_no_torch() -> None:
     code = "from segqc_conformal import CalibratedGate, QualityGate, recalibrate, read_table"
-    assert not loaded_by(code) & {"torch", "monai", "evidently", "mapie"}
+    code += "\nimport segqc_conformal.features.case_reading, segqc_conformal.reports.dicom_verdicts"
+    assert not loaded_by(code) & {"torch", "monai", "evidently", "mapie", "pydicom", "highdicom"}
 
 
 def test_every_public_name_resolves_and_the_list_is_sorted() -> None:

@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import nibabel
 import numpy as np
 from numpy.typing import NDArray
 
-from segqc_conformal.case import Case
 from segqc_conformal.errors import FileFormatError, GeometryError, on_one_line
+from segqc_conformal.volume import Volume
 
-__all__ = ["Volume", "read_case", "read_volume", "write_volume"]
+__all__ = ["read_labels", "read_volume", "write_volume"]
 
 # Two tools that write one grid differ in the last digits of a float32 affine, in mm.
 _AFFINE_TOLERANCE_MM = 1e-3
-
-
-class Volume(NamedTuple):
-    """An array with its place in the scanner's space.
-
-    ``array`` has the file's axis order ``(x, y, z[, channels])``, ``affine`` is voxel to world in
-    mm, shape (4, 4), and ``spacing_mm`` has one entry per spatial axis.
-    """
-
-    array: NDArray[Any]
-    affine: NDArray[np.float64]
-    spacing_mm: tuple[float, ...]
 
 
 def read_volume(path: str | Path, case_id: str | None = None) -> Volume:
@@ -108,61 +95,36 @@ def write_volume(path: str | Path, array: NDArray[Any], affine: NDArray[np.float
     nibabel.save(image, path)
 
 
-def read_case(
-    image: str | Path,
-    *,
-    case_id: str,
-    patient_id: str,
-    site: str = "unknown",
-    mask: str | Path | None = None,
-    reference: str | Path | None = None,
-    time: datetime | None = None,
-) -> Case:
-    """Read image, deployed mask and reference mask of a case, and compare their geometry.
+def read_labels(
+    path: str | Path, image: Volume, name: str = "mask", case_id: str | None = None
+) -> NDArray[Any]:
+    """Read a mask that lies on the grid of an image.
 
     Parameters
     ----------
-    image, mask, reference : path
-        ``(x, y, z)``; a fourth axis of the image is its channels.
-    case_id, patient_id, site, time
-        As in `Case`.
+    path : path of a ``.nii`` or ``.nii.gz`` file
+        ``(x, y, z)``; overlapping regions are one more axis, the last.
+    image : Volume
+    name : str
+        What the mask is, in errors.
+    case_id : str, optional
+        Named in errors.
 
     Returns
     -------
-    Case
-        With the spacing and affine of the image file.
+    ndarray, shape ``(x, y, z)`` or ``(regions, x, y, z)``
 
     Raises
     ------
     FileFormatError
-        If a file cannot be read.
+        If the file cannot be read.
     GeometryError
-        If a mask's shape or affine is not the image's.
+        If shape or affine are not the image's.
 
     Notes
     -----
     Guarantee: none.
     """
-    volume = read_volume(image, case_id)
-    array = np.moveaxis(volume.array, -1, 0) if volume.array.ndim == 4 else volume.array
-    return Case(
-        np.ascontiguousarray(array),
-        case_id=case_id,
-        patient_id=patient_id,
-        site=site,
-        time=time,
-        spacing_mm=volume.spacing_mm,
-        affine=volume.affine,
-        mask=_read_labels(mask, volume, "mask", case_id),
-        reference=_read_labels(reference, volume, "reference", case_id),
-    )
-
-
-def _read_labels(
-    path: str | Path | None, image: Volume, name: str, case_id: str
-) -> NDArray[Any] | None:
-    if path is None:
-        return None
     labels = read_volume(path, case_id)
     expected = image.array.shape[: len(image.spacing_mm)]
     regions = labels.array.ndim == len(expected) + 1

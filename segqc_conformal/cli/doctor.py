@@ -22,20 +22,20 @@ def doctor(
         typer.Argument(
             metavar="FOLDER",
             show_default=False,
-            help="Saved probabilities, as segqc extract takes them, or NIfTI images.",
+            help="Saved probabilities, as segqc extract takes them, or images.",
         ),
     ] = None,
     images: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", show_default=False, help="NIfTI images, CASE.nii.gz."),
+        typer.Option(metavar="DIR", show_default=False, help="CASE.nii.gz, or DICOM CASE/."),
     ] = None,
     masks: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", show_default=False, help="Deployed masks, CASE.nii.gz."),
+        typer.Option(metavar="DIR", show_default=False, help="Deployed masks, named alike."),
     ] = None,
     references: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", show_default=False, help="Reference masks, CASE.nii.gz."),
+        typer.Option(metavar="DIR", show_default=False, help="Reference masks, named alike."),
     ] = None,
     structures: Annotated[
         str | None,

@@ -24,24 +24,26 @@ _STRUCTURES = typer.Option(
 _IMAGES = typer.Option(
     metavar="DIR",
     show_default=False,
-    help="NIfTI images, CASE.nii.gz. Needed with .pt2 files; with .npz files they give the grid.",
+    help="Images: CASE.nii.gz, or DICOM series CASE/. Needed with .pt2 files; with .npz files they "
+    "give the grid.",
 )
 _MASKS = typer.Option(
     metavar="DIR",
     show_default=False,
-    help="Deployed masks, CASE.nii.gz: the masks to judge. Without it the fused mask of the "
-    "samples is judged.",
+    help="Deployed masks, CASE.nii.gz or DICOM SEG CASE.dcm: the masks to judge. "
+    "Without it the fused mask of the samples is judged.",
 )
 _REFERENCES = typer.Option(
     metavar="DIR",
     show_default=False,
-    help="Reference masks of experts, CASE.nii.gz: adds the true Dice where there is one.",
+    help="Reference masks of experts, CASE.nii.gz or CASE.dcm: adds the true Dice where "
+    "there is one.",
 )
 _CASES = typer.Option(
     metavar="CSV",
     show_default=False,
     help="Which cases to take: columns case_id, patient_id and, if known, site and time. Without "
-    "it every case found is taken and counts as its own patient.",
+    "it every case found is taken and counts as its own patient (of DICOM: its PatientID).",
 )
 _MODEL_ID = typer.Option(
     metavar="NAME",
@@ -143,7 +145,10 @@ def extract(
     )
     notes = Console(stderr=True, highlight=False)
     if cases is None:
-        notes.print("Note: no --cases, so each case counts as its own patient, site 'unknown'.")
+        notes.print(
+            "Note: no --cases, so each case counts as its own patient (of DICOM: its PatientID), "
+            "site 'unknown'."
+        )
     if batch.unused:
         names = _listed([str(path) for path in batch.unused])
         notes.print(f"Warning: files that fit no case: {names}", markup=False, soft_wrap=True)

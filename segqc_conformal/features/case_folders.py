@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
+from segqc_conformal.adapters.dicom_files import holds_dicom, patient_id
 from segqc_conformal.errors import FileFormatError, InputError
 from segqc_conformal.features.case_files import CaseFiles
 from segqc_conformal.features.case_list import ListedCase
 from segqc_conformal.features.stored_case_files import StoredCaseFiles
 
-__all__ = ["NIFTI", "FoundCases", "find_cases", "find_files", "find_samples"]
+__all__ = ["NIFTI", "FoundCases", "find_cases", "find_files", "find_samples", "find_volumes"]
 
 NIFTI = (".nii.gz", ".nii")
+
+_Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True)
@@ -123,20 +127,63 @@ def find_samples(
     -----
     Guarantee: none.
     """
-    files = {case_id: (path,) for case_id, path in find_files(folder, (".npz", *NIFTI)).items()}
+    files: dict[str, tuple[Path, ...]] = {
+        case_id: (path,) for case_id, path in find_files(folder, (".npz", *NIFTI)).items()
+    }
+    inner = {part.name: tuple(find_files(part).values()) for part in _inside(folder, apart)}
+    return _joined(folder, files, {name: paths for name, paths in inner.items() if paths})
+
+
+def find_volumes(folder: str | Path, apart: Collection[str | Path] = ()) -> dict[str, Path]:
+    """Find images or masks by case id.
+
+    Parameters
+    ----------
+    folder : path
+        Holds, for each case, ``<case_id>.nii.gz``, or ``<case_id>.dcm`` (an enhanced multi-frame
+        image or a DICOM SEG), or a folder ``<case_id>/`` of the DICOM files of one series.
+    apart : collection of path
+        Folders that hold something else, even where they lie inside `folder`.
+
+    Returns
+    -------
+    dict of str to Path
+        Sorted by case id; empty if there is none.
+
+    Raises
+    ------
+    FileFormatError
+        If the folder does not exist.
+    InputError
+        If two files, or a file and a folder, name the same case.
+
+    Notes
+    -----
+    Guarantee: none.
+    """
+    files = find_files(folder, (*NIFTI, ".dcm"))
+    series = {part.name: part for part in _inside(folder, apart) if holds_dicom(part)}
+    return _joined(folder, files, series)
+
+
+def _inside(folder: str | Path, apart: Collection[str | Path]) -> Iterator[Path]:
     others = {Path(other).resolve() for other in apart}
-    inner: dict[str, tuple[Path, ...]] = {}
     for part in sorted(Path(folder).iterdir()):
         if part.is_dir() and not part.name.startswith(".") and part.resolve() not in others:
-            inner[part.name] = tuple(find_files(part).values())
+            yield part
+
+
+def _joined(
+    folder: str | Path, files: dict[str, _Found], inner: dict[str, _Found]
+) -> dict[str, _Found]:
     for case_id in files.keys() & inner.keys():
         raise InputError(
             f"one file or one folder for each case in {folder}",
-            f"{files[case_id][0].name} and the folder {case_id}",
+            f"a file and the folder {case_id}",
             "move one of them away",
             case_id,
         )
-    return dict(sorted((files | {name: paths for name, paths in inner.items() if paths}).items()))
+    return dict(sorted((files | inner).items()))
 
 
 def find_cases(
@@ -153,15 +200,15 @@ def find_cases(
     Parameters
     ----------
     images : path, optional
-        Folder of NIfTI images, ``<case_id>.nii.gz``. With `probabilities` it only gives the grid.
+        Folder of images (see `find_volumes`). With `probabilities` it only gives the grid.
     probabilities : path, optional
         Folder of saved probabilities (see `find_samples`).
     masks, references : path, optional
-        Folders of deployed and reference masks, ``<case_id>.nii.gz``. A case without a file in
+        Folders of deployed and reference masks (see `find_volumes`). A case without a file in
         `masks` fails, a case without one in `references` has no known Dice.
     listed : iterable of ListedCase, optional
         The cases to take, with patient, site and time. None: every case found, each its own
-        patient.
+        patient, but for DICOM images with a PatientID, which is the patient.
     spacing_mm : tuple of float, optional
         Voxel size of ``.npz`` probabilities where no file holds it.
 
@@ -181,14 +228,14 @@ def find_cases(
     Guarantee: every listed case comes out, whether its files exist or not.
     """
     folder = Path(probabilities or images or ".")
-    scans = {} if images is None else find_files(images)
     others = [other for other in (images, masks, references) if other is not None]
+    scans = {} if images is None else find_volumes(images, apart=others)
     samples = {} if probabilities is None else find_samples(probabilities, apart=others)
     main = {name: paths[0] for name, paths in samples.items()} if probabilities else scans
-    deployed = {} if masks is None else find_files(masks)
-    known = {} if references is None else find_files(references)
+    deployed = {} if masks is None else find_volumes(masks, apart=others)
+    known = {} if references is None else find_volumes(references, apart=others)
     if listed is None:
-        listed = [ListedCase(case_id, patient_id=case_id) for case_id in main]
+        listed = [ListedCase(case_id, _patient(scans.get(case_id)) or case_id) for case_id in main]
     cases: list[CaseFiles] = []
     for case in listed:
         mask = None if masks is None else _path(deployed, case.case_id, Path(masks))
@@ -207,6 +254,10 @@ def find_cases(
     return FoundCases(tuple(cases), _left_over([main, deployed, known], taken), samples)
 
 
+def _patient(scan: Path | None) -> str | None:
+    return None if scan is None else patient_id(scan)
+
+
 def _path(files: Mapping[str, Path], case_id: str, folder: Path) -> Path:
     # a path that does not exist makes the case fail by name when its turn comes
     return files.get(case_id, folder / f"{case_id}{NIFTI[0]}")
@@ -218,7 +269,7 @@ def _left_over(folders: list[dict[str, Path]], taken: set[str]) -> tuple[Path, .
 
 def _what_is_read(probabilities: str | Path | None) -> str:
     if probabilities is None:
-        return "give a folder of NIfTI images, <case_id>.nii.gz"
+        return "give a folder of images: <case_id>.nii.gz, or DICOM series in <case_id>/"
     return (
         "give a folder of saved probabilities: <case_id>.npz with the array 'probabilities' "
         "(samples, classes, *spatial), <case_id>.nii.gz (x, y, z, classes), or a folder "

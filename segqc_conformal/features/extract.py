@@ -9,9 +9,9 @@ from pathlib import Path
 import pandas as pd
 
 from segqc_conformal.case import Case
-from segqc_conformal.errors import InputError
+from segqc_conformal.errors import InputError, why_failed
 from segqc_conformal.features.case_files import CaseFiles
-from segqc_conformal.features.extractor import FeatureExtractor, Postprocess, Row, why_failed
+from segqc_conformal.features.extractor import FeatureExtractor, Postprocess, Row
 from segqc_conformal.features.resume import read_finished, resume_key, write_finished
 from segqc_conformal.features.saved_maps import save_maps
 from segqc_conformal.features.table import check_feature_table

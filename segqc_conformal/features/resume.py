@@ -71,8 +71,9 @@ def _fingerprint(part: Any) -> str | None:
     path = Path(part)
     if not path.exists():
         return f"{path} is missing"
-    stat = path.stat()
-    return f"{path.resolve()}:{stat.st_size}:{stat.st_mtime_ns}"
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    stats = [(file.resolve(), file.stat()) for file in files]
+    return ";".join(f"{file}:{stat.st_size}:{stat.st_mtime_ns}" for file, stat in stats)
 
 
 def read_finished(folder: Path, key: str) -> list[dict[str, Any]] | None:

@@ -32,7 +32,7 @@ class StoredCaseFiles(CaseFiles):
     samples : tuple of path
         The files of probabilities, as `StoredSamples` reads them.
     scan : path, optional
-        The NIfTI image.
+        The image, as in `CaseFiles`.
     spacing_mm : tuple of float, optional
         Voxel size for ``.npz`` probabilities where no file holds it.
 

@@ -2,8 +2,9 @@ import nibabel
 import numpy as np
 import pytest
 
-from segqc_conformal.adapters.nifti import read_case, read_volume, write_volume
+from segqc_conformal.adapters.nifti import read_volume, write_volume
 from segqc_conformal.errors import FileFormatError, GeometryError, InputError
+from segqc_conformal.features.case_reading import read_case
 
 AFFINE = np.array([[-1.5, 0, 0, 10], [0, 2.0, 0.1, -4], [0, 0, 2.5, 7], [0, 0, 0, 1]], dtype=float)
 
