@@ -15,7 +15,7 @@ FOLDER = Path(__file__).parent
 PAGE = FOLDER.parent / "docs" / "benchmarks.md"
 # Of each there are figures NAME.json and a module NAME_page with `section(figures)`.
 BENCHMARKS = (
-    *("splits", "guarantees", "monitors", "recalibration", "faults", "year"),
+    *("splits", "guarantees", "monitors", "recalibration", "faults", "year", "archive"),
     *("predictors", "features", "uncertainty"),
 )
 

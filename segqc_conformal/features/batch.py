@@ -114,14 +114,7 @@ def open_batch(
         if programs
         else (None, StoredSamples(found.samples, model_id=str(model_id), channels=stored))
     )
-    folders = [path for paths in found.samples.values() if len(paths) > 1 for path in paths]
-    settings = {
-        "activation": activation,
-        "channels": channels,
-        "spacing_mm": spacing_mm,
-        "images": str(images),
-        "samples": [[str(path), path.stat().st_mtime_ns] for path in folders],
-    }
+    settings = {"activation": activation, "channels": channels, "spacing_mm": spacing_mm}
     return Batch(
         found.cases, predictor, sampler, found.unused, sha256_hex(canonical_json(settings).encode())
     )
@@ -180,7 +173,7 @@ def extract_batch(
     batch : Batch
     out : path
         ``.parquet`` or ``.csv``. Finished cases are kept in a hidden folder beside it, which is
-        removed once the table is written.
+        removed once the table is written and no case of it failed.
     structures : mapping of str to int
     schema, maps_folder
         As in `extract_features`.
@@ -216,5 +209,6 @@ def extract_batch(
         progress=progress,
     )
     write_table(table, out)
-    shutil.rmtree(unfinished, ignore_errors=True)
+    if table["failed"].isna().all():
+        shutil.rmtree(unfinished, ignore_errors=True)
     return table

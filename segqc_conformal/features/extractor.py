@@ -169,7 +169,7 @@ class FeatureExtractor:
         """Write the rows of a case that could not be used: NaN features, and why."""
         elements = getattr(case, "element_weights", None) is not None
         names = self.schema.element_names if elements else self.schema.names
-        nothing = {f"feature_{name}": float("nan") for name in names}
+        nothing = {f"feature_{name}": float("nan") for name in sorted(names)}
         return [
             {**self._ids(case, structure, _judged(case)), "failed": why, "dice": None, **nothing}
             for structure in self.structures
