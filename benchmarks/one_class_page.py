@@ -79,8 +79,9 @@ def _meaning(found: dict[str, Any]) -> str:
     (best_method, best_features), most = max(power.items(), key=lambda item: item[1])
     (worst_method, worst_features), least = min(power.items(), key=lambda item: item[1])
     return (
-        f"False alarms are {min(alarms):.1%} to {max(alarms):.1%} on average, as promised, whatever "
-        f"the score; of the bad cases of all versions {best_method} on {best_features} features "
-        f"flags {most:.0%}, {worst_method} on {worst_features} features {least:.0%}: the promise "
-        "is the same, what it finds is not."
+        f"On average {min(alarms):.1%} to {max(alarms):.1%} of the good clean cases are flagged, "
+        f"whatever the score (promised: at most 5 %); of the bad cases of all versions "
+        f"{best_method} on {best_features} features flags {most:.0%}, {worst_method} on "
+        f"{worst_features} features {least:.0%}. The promise is the same, what is found is not: "
+        "nothing but such a table says which features see the faults that matter."
     )
