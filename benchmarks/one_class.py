@@ -1,4 +1,4 @@
-"""One-class scores on real images: false alarms among good cases, and what is found of the others.
+"""One-class models on real images: false alarms among good cases, and what is found of the others.
 
 ``SEGQC_DATA=... python benchmarks/one_class.py --write`` calibrates every method and feature set on
 the good clean cases of 40 splits of the patients, judges clean, degraded and shifted cases of the

@@ -1,4 +1,4 @@
-"""One split of the patients: whom each one-class score flags, among cases of every kind."""
+"""One split of the patients: whom each one-class model flags, among cases of every kind."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def feature_sets(table: pd.DataFrame) -> dict[str, tuple[str, ...]]:
 
 
 def measure_split(data: DataSet, faults: Mapping[str, tuple[str, float]], seed: int) -> Any:
-    """Calibrate each score on good clean cases, and judge all versions of the test patients.
+    """Calibrate each model on good clean cases, and judge all versions of the test patients.
 
     `faults` names kind and strength of each degraded case.
     """

@@ -1,4 +1,4 @@
-"""The one-class scores as a section of docs/benchmarks.md."""
+"""The one-class models as a section of docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 from markdown_table import table
 
 SHOWN = ("mahalanobis", "both")  # whose faults are listed one by one: the default, all features
-FAULT_HEAD = ("degraded by", "cases", "bad", "flagged")
+FAULT_HEAD = ("degraded by", "cases, all splits", "bad", "flagged")
 
 
 def section(figures: dict[str, Any]) -> str:
     """Write the section; every number in it comes from `figures`."""
     parts = [
-        """## One-class scores: cases unlike the good ones
+        """## One-class models: cases unlike the good ones
 
 `SEGQC_DATA=... python benchmarks/one_class.py --write`. In each split the good clean cases (whole
 case: worst Dice > 0.8) of some patients fit `OneClass`, those of others calibrate it at a false
@@ -27,7 +27,7 @@ not independent. No setting was chosen by these figures."""
         fit, calibration, test = found["sizes"]
         patients = found["rows"][0]["patients"]
         parts.append(
-            f"### {name.capitalize()}: one-class scores, {found['splits']} splits ({fit} fit, "
+            f"### {name.capitalize()}: one-class models, {found['splits']} splits ({fit} fit, "
             f"{calibration} calibrate, {test} test; {patients:.0f} good ones calibrate)"
         )
         places = _places(found)
@@ -80,7 +80,7 @@ def _meaning(found: dict[str, Any]) -> str:
     (worst_method, worst_features), least = min(power.items(), key=lambda item: item[1])
     return (
         f"On average {min(alarms):.1%} to {max(alarms):.1%} of the good clean cases are flagged, "
-        f"whatever the score (promised: at most 5 %); of the bad cases of all versions "
+        f"whatever the model (promised: at most 5 %); of the bad cases of all versions "
         f"{best_method} on {best_features} features flags {most:.0%}, {worst_method} on "
         f"{worst_features} features {least:.0%}. The promise is the same, what is found is not: "
         "nothing but such a table says which features see the faults that matter."

@@ -43,7 +43,7 @@ def named_fit_patients(
     taught = patients[rows[FIT_PATIENT]] if FIT_PATIENT in rows else patients[:0]
     if len(taught):
         fit_patients = _with_all(taught.unique().tolist(), fit_patients)
-    unknown = sorted(set(fit_patients or ()) - set(patients))
+    unknown = sorted(set(() if fit_patients is None else fit_patients) - set(patients))
     if unknown:
         raise InputError(
             "fit_patients with a usable label in the table",

@@ -1,4 +1,4 @@
-"""A calibrated one-class score: judges new cases, one by one or as a batch."""
+"""A calibrated one-class model: judges new cases, one by one or as a batch."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ NOT_COUNTED = "another case of this patient stands in the batch: its p-value cou
 
 @dataclass(frozen=True, eq=False)
 class CalibratedOneClass:
-    """A calibrated one-class score: what `OneClass.calibrate` returns.
+    """A calibrated one-class model: what `OneClass.calibrate` returns.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ class CalibratedOneClass:
         Guarantee: a good new case is flagged with probability <= `false_alarm`, over calibration
         and new patient. With `false_discovery`: for patients independent of each other and of the
         calibration, the good ones distributed as the calibration patients, the expected share of
-        good cases among the flagged of a structure is <= q (Bates et al. 2023, Theorem 2);
+        good cases among the flagged of a structure is <= q (Bates et al. 2023);
         nothing is promised of one batch. Rows that cannot be judged are beside both.
         """
         check_open_unit(false_discovery=false_discovery)
@@ -129,7 +129,7 @@ class CalibratedOneClass:
         table = check_feature_table(table.drop(columns=unread, errors="ignore"), corrupted=True)
         faults = judging_faults(table, self.identity, self.fitted.features, self.fitted.structures)
         usable = table[faults == ""]
-        scored = self.fitted.scored(usable)
+        scored = self.fitted.with_nonconformity(usable)
         parts = [self._judged(rows, false_discovery) for _, rows in scored.groupby("structure")]
         refused = table[faults != ""].drop_duplicates(["case_id", "structure"])
         parts.append(_flagged(refused, faults[refused.index]))

@@ -1,4 +1,4 @@
-"""The fitted part: a model of the good cases of each structure, and the score of whole cases."""
+"""The fitted part: a model of the good cases of each structure, and how whole cases compare."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class FittedOneClass:
         """Structures that were fitted, without ``whole_case``."""
         return tuple(sorted(self.models))
 
-    def scored(self, rows: pd.DataFrame) -> pd.DataFrame:
+    def with_nonconformity(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Add ``nonconformity``, and one ``whole_case`` row for each case with every structure.
 
         Parameters

@@ -71,7 +71,7 @@ def model_nonconformity(
     -------
     ndarray of float64, shape (cases,)
         "mahalanobis": distance from the mean, shrunk covariance; "nearest": distance to the fifth
-        nearest fitted case; "svm": distance beyond the border; "forest": anomaly score in (0, 1];
+        nearest fitted case; "svm": distance beyond the border; "forest": anomaly in (0, 1];
         "value": the feature itself.
 
     Notes

@@ -1,4 +1,4 @@
-"""Settings of a one-class score, and how a feature table becomes a calibrated one."""
+"""Settings of a one-class model, and how a feature table becomes a calibrated one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["OneClass"]
 
 @dataclass(frozen=True)
 class OneClass:
-    """Settings of a score of how unlike the good cases a case is; `calibrate` makes it a p-value.
+    """Settings of a measure of how unlike the good cases a case is, with a p-value.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class OneClass:
     k = floor(a (n + 1)). Nothing is promised of cases that are not good: how many of them are
     flagged is not known before they are. The smallest p-value is 1 / (n + 1): with fewer than
     ``1 / false_alarm - 1`` good calibration patients nothing can be flagged.
-    Source: Saalbach et al. (2014), one-class scores of shape; Zenk et al., arXiv 2406.03323
+    Source: Saalbach et al. (2014), one-class models of shape; Zenk et al., arXiv 2406.03323
     (Mahalanobis); Bates et al., Ann. Stat. 51 (2023) (the p-values). Zou et al. (DEviS, 2025)
     drop cases by their mean vacuity: ``OneClass("value", ["feature_..."], dice_threshold=None)``
     is a reconstruction of that filter, whose own threshold is not public.
@@ -126,7 +126,7 @@ class OneClass:
             )
         structures = sorted(together["structure"].unique())
         fitted = fit_one_class(self.method, rows.features, rows.fit, structures, self.seed)
-        scored = fitted.scored(rows.calibration)
+        scored = fitted.with_nonconformity(rows.calibration)
         calibration = {
             str(name): tuple(sorted(at_most_largest(part["nonconformity"].to_numpy()).tolist()))
             for name, part in scored.groupby("structure")

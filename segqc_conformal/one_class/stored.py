@@ -1,4 +1,4 @@
-"""A calibrated one-class score on disk: numbers as JSON, models as skops, each byte checked."""
+"""A calibrated one-class model on disk: numbers as JSON, models as skops, each byte checked."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NUMBERS, MODELS = "one_class.json", "one_class.skops"
 
 
 def save_one_class(folder: str | Path, calibrated: CalibratedOneClass) -> Path:
-    """Write a calibrated one-class score into a folder, made where it is missing.
+    """Write a calibrated one-class model into a folder, made where it is missing.
 
     Notes
     -----

@@ -1,4 +1,4 @@
-"""One-class scores on two splits of made-up patients."""
+"""One-class models on two splits of made-up patients."""
 
 import numpy as np
 import one_class_measure

@@ -60,7 +60,8 @@ def test_fit_patients_never_calibrate() -> None:
     assert sq.OneClass().calibrate(taught).patients("liver") == 45
     assert value_of(taught).patients("liver") == 45
     assert value_of(table).patients("liver") == 60  # nothing is fitted
-    assert sq.OneClass().calibrate(table, list(table["patient_id"][:20])).patients("liver") == 40
+    for named in (list(table["patient_id"][:20]), table["patient_id"][:20]):
+        assert sq.OneClass().calibrate(table, named).patients("liver") == 40
     with pytest.raises(sq.InputError, match=r"fit_patients with a usable label.*'nobody'"):
         sq.OneClass().calibrate(table, ["nobody"])
 
