@@ -45,11 +45,12 @@ def good_rows(
     table = check_feature_table(table)
     features = _features(table, settings)
     sound = row_faults(table, features) == ""
-    known = sound if settings.dice_threshold is None else sound & table["dice"].notna()
+    threshold = settings.dice_threshold
+    known = sound if threshold is None else sound & table["dice"].notna()
     rows = table[known]
     if rows.empty:
         raise InputError(
-            "at least one usable row" + ("" if known is sound else " with dice"),
+            "at least one usable row" + ("" if threshold is None else " with dice"),
             f"{len(table)} rows, none usable",
             "repair the rows, add reference masks, or set dice_threshold=None if all are good",
         )
@@ -58,7 +59,6 @@ def good_rows(
         fits = settings.method != "value"  # which learns nothing: all of its patients calibrate
         named = split_patients(rows["patient_id"], settings.seed)[0] if fits else []
     rows = rows[rows["case_id"].isin(first_case_of_each_patient(rows, settings.seed))]
-    threshold = settings.dice_threshold
     good = rows if threshold is None else rows[rows["dice"] > threshold]
     fit = good["patient_id"].isin(list(named))
     left_out = {

@@ -35,14 +35,14 @@ def trained() -> sq.Predictor:
     torch.manual_seed(0)
     model = nn.Sequential(nn.Conv2d(1, 16, 1), nn.Tanh(), nn.Conv2d(16, 2, 1))
     rng = np.random.default_rng(0)
-    images, labels = zip(*(image_of(rng) for _ in range(20)), strict=True)
+    images, labels = zip(*(image_of(rng) for _ in range(10)), strict=True)
     batch = torch.from_numpy(np.stack(images))
     truth = nn.functional.one_hot(torch.from_numpy(np.stack(labels)), 2).movedim(-1, 1)
     optimiser = torch.optim.Adam(model.parameters(), lr=0.05)
-    for step in range(120):
+    for step in range(80):
         optimiser.zero_grad()
         alpha = nn.functional.softplus(model(batch)) + 1.0
-        _loss(alpha, truth, min(1.0, step / 60)).backward()
+        _loss(alpha, truth, min(1.0, step / 40)).backward()
         optimiser.step()
     return sq.Predictor(model.eval(), activation="softplus")
 

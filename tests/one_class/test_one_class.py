@@ -42,6 +42,13 @@ def test_mahalanobis_sees_an_unusual_combination_of_usual_values() -> None:
     assert across < 0.05 < along
 
 
+@pytest.mark.parametrize("method", ["mahalanobis", "nearest"])
+def test_a_change_of_a_feature_that_is_the_same_in_all_good_cases_is_found(method: str) -> None:
+    table = drawn(80, 0).assign(feature_component_count=1.0)
+    new = table.head(1).assign(case_id="x", feature_component_count=9.0)
+    assert sq.OneClass(method).calibrate(table).judge(new)["flagged"].tolist() == [True]
+
+
 def test_bad_and_unlabelled_cases_neither_fit_nor_calibrate() -> None:
     good = drawn(60, 0)
     others = [drawn(30, 1, away=5.0, dice=0.8), drawn(30, 2, away=5.0, dice=np.nan)]
