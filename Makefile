@@ -37,6 +37,7 @@ benchmarks: $(READY)
 	@$(BIN)/python benchmarks/archive.py --write
 	@$(BIN)/python benchmarks/predictors.py --write
 	@$(BIN)/python benchmarks/predictors_nets.py --data hippocampus nuclei --write
+	@$(BIN)/python benchmarks/one_class.py --write
 
 $(READY): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { \

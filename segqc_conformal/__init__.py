@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from segqc_conformal.gate import CalibratedGate
     from segqc_conformal.judged_model import JudgedModel, Verdict
     from segqc_conformal.measures.schema import FeatureSchema
+    from segqc_conformal.one_class import CalibratedOneClass, OneClass
     from segqc_conformal.quality.correlation import feature_correlations
     from segqc_conformal.quality_gate import QualityGate
     from segqc_conformal.recalibration import recalibrate, rollback, status
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 _HOME = {
     "Affine": "sampling.augmentations",
     "CalibratedGate": "gate",
+    "CalibratedOneClass": "one_class",
     "CalibrationError": "errors",
     "Case": "case",
     "CaseFiles": "features.case_files",
@@ -66,6 +68,7 @@ _HOME = {
     "JudgedStructure": "uncertainty.judged_structure",
     "MCDropout": "sampling.mc_dropout",
     "Noise": "sampling.augmentations",
+    "OneClass": "one_class",
     "Predictor": "sampling.predictor",
     "QualityGate": "quality_gate",
     "Rotate90": "sampling.augmentations",
@@ -92,6 +95,7 @@ _HOME = {
 __all__ = [
     "Affine",
     "CalibratedGate",
+    "CalibratedOneClass",
     "CalibrationError",
     "Case",
     "CaseFiles",
@@ -110,6 +114,7 @@ __all__ = [
     "JudgedStructure",
     "MCDropout",
     "Noise",
+    "OneClass",
     "Predictor",
     "QualityGate",
     "Rotate90",

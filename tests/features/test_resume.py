@@ -80,7 +80,7 @@ def test_a_slice_that_changes_inside_a_series_changes_the_key(tmp_path):
     for name in ("IM1", "IM2"):
         (tmp_path / name).write_bytes(b"slice")
     case = CaseFiles("c", "p", "A", tmp_path)
-    before = resume_key(case, STRUCTURES, SETTINGS)
-    assert resume_key(case, STRUCTURES, SETTINGS) == before
+    before = case_key(case, STRUCTURES, SETTINGS)
+    assert case_key(case, STRUCTURES, SETTINGS) == before
     (tmp_path / "IM2").write_bytes(b"other slice")
-    assert resume_key(case, STRUCTURES, SETTINGS) != before
+    assert case_key(case, STRUCTURES, SETTINGS) != before

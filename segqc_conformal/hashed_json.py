@@ -36,7 +36,7 @@ def read_hashed_json(path: Path) -> dict[str, Any]:
         raise FileFormatError(
             f"a readable file {path.name} in {path.parent}",
             on_one_line(error),
-            "check the path, or save the net again",
+            "check the path, or save it again",
         ) from error
     try:
         whole = json.loads(text)
