@@ -29,7 +29,7 @@ are not reproduced: neither their data nor their trained networks are here.
 
 **R** marks a reconstruction: the sources at hand do not give the formula, and what is read into it
 stands below the table. **O** marks what of a paper is out of scope, and why; that stands there too.
-Systems go by author and year; a name in the third column leads to its code, a number to its test.
+Systems go by author and year; a name of code leads to it, a number to its test.
 """
 
 
@@ -67,7 +67,9 @@ def named(name: str) -> Any:
 
 def page() -> str:
     """Return the page."""
-    head = "| row | system | in the package | what its test asserts |\n| --- | --- | --- | --- |"
+    head = (
+        "| row | system, its signal and where it is | what its test asserts |\n| --- | --- | --- |"
+    )
     table = "\n".join([head, *(_line(number, row) for number, row in rows().items())])
     parts = [HEAD.strip(), table]
     for title, field in (("Reconstructions", "reconstruction"), ("Out of scope", "out_of_scope")):
@@ -85,9 +87,9 @@ def _line(number: int, row: LiteratureRow) -> str:
         f" {mark}" for mark, note in (("R", row.reconstruction), ("O", row.out_of_scope)) if note
     )
     test = f"[{number}](../tests/literature/{row_files()[number].name})"
-    system = f"{row.system}, {row.paper}: {row.signal}"
+    system = f"**{row.system}**, {row.paper}: {row.signal}"
     names = ", ".join(map(_linked, row.names))
-    return f"| {test}{marks} | {system} | {names} | {row.asserted} |"
+    return f"| {test}{marks} | {system}<br>{names} | {row.asserted} |"
 
 
 def _linked(name: str) -> str:

@@ -29,9 +29,9 @@ ROW = LiteratureRow(
         "evaluation.probability_error.ece",
     ),
     asserted="of three small networks it is linear in logit Dice, predicts the Dice of new images, "
-    "and is larger on images of more noise than any that trained; their mean in probability has "
+    "and is larger on images of more noise than trained them; their mean in probability has "
     "better NLL and Brier score than they have",
-    reconstruction="that Dice is taken on the logit scale is from memory of the paper.",
+    reconstruction="the abstract does not say that Dice is taken on the logit scale.",
 )
 
 STARTS = range(3)  # the networks differ in where their training began

@@ -28,7 +28,7 @@ NEW = disc_and_bar(50, 2)
 def predictions(shuffled: bool = False) -> list[QualityPrediction]:
     cases = disc_and_bar(100, 1)
     net = tiny_net(structures=BOTH, heads=(CaseHead(), VoxelHead()), epochs=35)
-    fitted = net.fit(shuffled_masks(cases, times=3) if shuffled else cases)
+    fitted = net.fit(shuffled_masks(cases, times=2) if shuffled else cases)
     return [fitted.predict(case) for case in NEW]
 
 

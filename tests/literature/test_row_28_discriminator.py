@@ -47,7 +47,7 @@ def chances(shuffled: bool = False) -> np.ndarray:
     cases = half_by_experts(discs(120, 1))
     if shuffled:
         cases = shuffled_masks([replace(case, image=case.image[0]) for case in cases])
-    fitted = tiny_net(heads=(GoodHead(0.7),)).fit(cases)
+    fitted = tiny_net(heads=(GoodHead(0.7),), epochs=16).fit(cases)
     return np.array([fitted.predict(case).features["disc"]["good"] for case in NEW])
 
 

@@ -46,7 +46,9 @@ def graded(number: int, seed: int, shuffled: bool = False) -> list[QualityCase]:
 
 @cache
 def net(shuffled: bool = False) -> FittedQualityNet:
-    return tiny_net(inputs=("image",), heads=(GradeHead(GRADES),)).fit(graded(120, 1, shuffled))
+    return tiny_net(inputs=("image",), heads=(GradeHead(GRADES),), epochs=16).fit(
+        graded(90, 1, shuffled)
+    )
 
 
 def expected(fitted: FittedQualityNet) -> tuple[np.ndarray, np.ndarray]:
