@@ -11,12 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segqc_conformal.case import Case
-from segqc_conformal.errors import FileFormatError, GeometryError, on_one_line
+from segqc_conformal.errors import FileFormatError, on_one_line
+from segqc_conformal.geometry import Grid, check_same_grid
 
 __all__ = ["Volume", "read_case", "read_volume", "write_volume"]
-
-# Two tools that write one grid differ in the last digits of a float32 affine, in mm.
-_AFFINE_TOLERANCE_MM = 1e-3
 
 
 class Volume(NamedTuple):
@@ -137,7 +135,7 @@ def read_case(
     FileFormatError
         If a file cannot be read.
     GeometryError
-        If a mask's shape or affine is not the image's.
+        If a mask's shape or affine is not the image's, with the mistake named.
 
     Notes
     -----
@@ -164,22 +162,9 @@ def _read_labels(
     if path is None:
         return None
     labels = read_volume(path, case_id)
-    expected = image.array.shape[: len(image.spacing_mm)]
-    regions = labels.array.ndim == len(expected) + 1
-    if labels.array.shape[: len(expected)] != expected or labels.array.ndim > len(expected) + 1:
-        raise GeometryError(
-            f"a {name} of the image's shape {expected}",
-            labels.array.shape,
-            "resample it to the image's grid; overlapping regions are one more axis, the last",
-            case_id,
-        )
-    apart = float(np.abs(labels.affine - image.affine).max())
-    # Written so that a NaN in either affine is refused too.
-    if not apart <= _AFFINE_TOLERANCE_MM:
-        raise GeometryError(
-            f"a {name} with the image's affine",
-            f"affines that differ by up to {apart:.4g} mm",
-            "resample it to the image's grid, or repair the header",
-            case_id,
-        )
+    axes = len(image.spacing_mm)
+    regions = labels.array.ndim == axes + 1
+    spatial = labels.array.shape[:axes] if regions else labels.array.shape
+    grid = Grid(image.array.shape[:axes], image.affine)
+    check_same_grid(grid, Grid(spatial, labels.affine), f"a {name}", case_id)
     return np.moveaxis(labels.array, -1, 0) if regions else labels.array
