@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import permutations
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +10,16 @@ from numpy.typing import NDArray
 
 from segqc_conformal.errors import GeometryError
 
-__all__ = ["TOLERANCE_MM", "Grid", "check_same_grid", "close", "same_grid", "spacing_in_words"]
+__all__ = [
+    "TOLERANCE_MM",
+    "Grid",
+    "check_same_grid",
+    "close",
+    "orientation",
+    "same_grid",
+    "spacing_in_words",
+    "world_axes",
+]
 
 # Two tools that write one grid differ in the last digits of a float32 affine, in mm.
 TOLERANCE_MM = 1e-3
@@ -115,3 +125,31 @@ def spacing_in_words(spacing_mm: tuple[float, ...]) -> str:
     '1 x 1 x 2.5 mm'
     """
     return " x ".join(f"{step:.6g}" for step in spacing_mm) + " mm"
+
+
+def world_axes(affine: NDArray[np.float64]) -> tuple[int, ...]:
+    """Return the world axis (0 = x) that each of three voxel axes lies closest to, each used once.
+
+    Examples
+    --------
+    >>> world_axes(np.eye(4)[:, [2, 0, 1, 3]])
+    (2, 0, 1)
+    """
+    along = np.abs(affine[:3, :3]) / np.linalg.norm(affine[:3, :3], axis=0)
+    return max(permutations(range(3)), key=lambda order: float(sum(along[order, range(3)])))
+
+
+def orientation(affine: NDArray[np.float64]) -> str:
+    """Return where each voxel axis points: R or L, A or P, S or I.
+
+    Examples
+    --------
+    >>> orientation(np.diag([-1.0, -1.0, 2.5, 1.0]))
+    'LPS'
+    """
+    letters = ("LR", "PA", "IS")
+    signs = [affine[world, axis] > 0 for axis, world in enumerate(world_axes(affine))]
+    return "".join(
+        letters[world][int(positive)]
+        for world, positive in zip(world_axes(affine), signs, strict=True)
+    )

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from segqc_conformal.geometry import Grid, close, spacing_in_words
+from segqc_conformal.geometry import Grid, close, spacing_in_words, world_axes
 
 __all__ = ["Mistake", "axes_in_words", "named_mistake"]
 
@@ -209,7 +209,7 @@ def _other_order(
     swapped = tuple(int(axis) for axis in sources)
     if swapped != (0, 1, 2):
         parts.append(f"whose {axes_in_words(swapped[: len(image.shape)])}")
-    world = _world_axes(image.affine)
+    world = world_axes(image.affine)
     flips = [f"{_WORLD[world[axis]]} flipped (axis {axis})" for axis in np.flatnonzero(backwards)]
     if flips:
         parts.append(" and ".join(flips))
@@ -222,12 +222,6 @@ def _other_order(
         return Mistake(words, _REORIENT)
     away = _length(image.affine[:3, :3] @ missing)
     return Mistake(f"{words} in its header, which also moves it by {away} mm", _HEADER)
-
-
-def _world_axes(affine: Matrix) -> tuple[int, ...]:
-    """Return the world axis that each voxel axis lies closest to, each used once."""
-    along = np.abs(affine[:3, :3] / _spacing(affine))
-    return max(permutations(range(3)), key=lambda order: sum(along[order, range(3)]))
 
 
 def _opposite_convention(name: str) -> Mistake:

@@ -206,7 +206,10 @@ def test_list_keeps_ids_as_written_and_reads_times_as_utc(tmp_path):
     ("text", "message"),
     [
         ("case_id,site\nc1,A\n", "expected the columns patient_id in cases.csv"),
-        ("case_id,patient_id\nc1,p1\nc1,p2\n", r"each case once in cases.csv; received \['c1'\]"),
+        (
+            "case_id,patient_id\nc1,p1\nc1,p2\n",
+            r"each case once in cases.csv; received c1 again, for the patients p1, p2",
+        ),
         ("case_id,patient_id\nc1,p1\nc2,\n", "text in column patient_id .*'' in row 2"),
         ("case_id,patient_id,time\nc1,p1,yesterday\n", "ISO 8601 times in cases.csv"),
         ("", "a readable table in cases.csv"),
