@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segqc_conformal.case import Case
-from segqc_conformal.errors import FileFormatError, on_one_line
-from segqc_conformal.geometry import Grid, check_same_grid
+from segqc_conformal.errors import FileFormatError, GeometryError, on_one_line
+from segqc_conformal.geometry import Grid, check_same_grid, spacing_in_words
 
-__all__ = ["Volume", "read_case", "read_volume", "write_volume"]
+__all__ = ["Volume", "read_case", "read_grid", "read_volume", "write_volume"]
+
+_OTHER_UNITS = {"meter": 1e3, "micron": 1e-3}  # what a NIfTI header may say -> mm
 
 
 class Volume(NamedTuple):
@@ -46,6 +48,8 @@ def read_volume(path: str | Path, case_id: str | None = None) -> Volume:
     ------
     FileFormatError
         If the file is missing, corrupt, truncated or not NIfTI.
+    GeometryError
+        If the header says that voxel sizes are not in mm.
 
     Notes
     -----
@@ -59,24 +63,71 @@ def read_volume(path: str | Path, case_id: str | None = None) -> Volume:
     >>> read_volume(path).spacing_mm
     (1.0, 1.0, 2.5)
     """
-    path = Path(path)
+    image, affine, spacing = _opened(Path(path), case_id)
+    try:
+        return Volume(np.asanyarray(image.dataobj), affine, spacing)
+    except Exception as error:  # gzip and numpy each raise their own kinds
+        raise _unreadable(Path(path), error, case_id) from error
+
+
+def read_grid(path: str | Path, case_id: str | None = None) -> Grid:
+    """Read where the voxels of a NIfTI file lie, from its header alone.
+
+    Parameters
+    ----------
+    path, case_id
+        As in `read_volume`.
+
+    Returns
+    -------
+    Grid
+        Its shape is that of the array, further axes included; its spacing that of the first three.
+
+    Raises
+    ------
+    FileFormatError
+        If the file is missing, corrupt or not NIfTI.
+    GeometryError
+        If its voxel sizes are not in mm.
+
+    Notes
+    -----
+    Guarantee: none; the voxels are not read.
+    """
+    image, affine, spacing = _opened(Path(path), case_id)
+    return Grid(tuple(image.shape), affine, spacing)
+
+
+def _opened(path: Path, case_id: str | None) -> tuple[Any, NDArray[np.float64], tuple[float, ...]]:
+    """Open a file without reading its voxels; return it with its affine and spacing."""
     try:
         image: Any = nibabel.load(path)
-        array = np.asanyarray(image.dataobj)
-        spatial_axes = min(array.ndim, 3)
-        spacing = tuple(float(step) for step in image.header.get_zooms()[:spatial_axes])
-        return Volume(array, np.asarray(image.affine, dtype=np.float64), spacing)
+        affine = np.asarray(image.affine, dtype=np.float64)
+        spacing = tuple(float(step) for step in image.header.get_zooms()[:3])
+        unit = image.header.get_xyzt_units()[0]
     except FileNotFoundError:
         raise FileFormatError(
             "an existing NIfTI file", str(path), "check the path", case_id
         ) from None
-    except Exception as error:  # nibabel, gzip and numpy each raise their own kinds
-        raise FileFormatError(
-            f"a readable NIfTI file in {path.name}",
-            on_one_line(error),
-            "copy or export the file again: it is truncated, corrupt or not NIfTI",
+    except Exception as error:  # nibabel and gzip each raise their own kinds
+        raise _unreadable(path, error, case_id) from error
+    if unit in _OTHER_UNITS:
+        raise GeometryError(
+            f"voxel sizes in mm in {path.name}",
+            f"{spacing_in_words(spacing).removesuffix(' mm')} {unit}s",
+            f"multiply spacing and affine by {_OTHER_UNITS[unit]:g}, and set the unit to mm",
             case_id,
-        ) from error
+        )
+    return image, affine, spacing
+
+
+def _unreadable(path: Path, error: Exception, case_id: str | None) -> FileFormatError:
+    return FileFormatError(
+        f"a readable NIfTI file in {path.name}",
+        on_one_line(error),
+        "copy or export the file again: it is truncated, corrupt or not NIfTI",
+        case_id,
+    )
 
 
 def write_volume(path: str | Path, array: NDArray[Any], affine: NDArray[np.float64]) -> None:

@@ -17,6 +17,12 @@ def judge(
     sidecar: Annotated[
         Path | None, typer.Option(help="Folder for one JSON file per case as well.")
     ] = None,
+    masks: Annotated[
+        Path | None,
+        typer.Option(
+            help="The judged masks, CASE.nii.gz: their geometry and SHA-256 go into the sidecars."
+        ),
+    ] = None,
 ) -> None:
     """Judge new cases: Dice interval, accept or refer, and why. Every case that goes in comes out.
 
@@ -25,14 +31,20 @@ def judge(
     import pandas as pd
 
     from segqc_conformal.cli.tables import print_frame
+    from segqc_conformal.errors import InputError
     from segqc_conformal.features.table import read_table, write_table
     from segqc_conformal.gate import CalibratedGate
+    from segqc_conformal.mask_file import find_masks
     from segqc_conformal.sidecar import write_sidecars
 
-    verdicts = CalibratedGate.load(calibration).judge(read_table(features))
+    if masks is not None and sidecar is None:
+        raise InputError("--sidecar with --masks", "--masks alone", "add --sidecar DIR")
+    found = None if masks is None else find_masks(masks)
+    gate = CalibratedGate.load(calibration)
+    verdicts = gate.judge(read_table(features))
     write_table(verdicts, out)
     if sidecar is not None:
-        write_sidecars(verdicts, sidecar)
+        write_sidecars(gate, verdicts, sidecar, found)
     structure = pd.Categorical(verdicts["structure"], verdicts["structure"].unique())
     counts = verdicts.groupby([structure, "reason"], observed=True).size().rename("cases")
     print_frame(counts.rename_axis(["structure", "reason"]).reset_index(), "Verdicts")

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from segqc_conformal import quality_gate
+from segqc_conformal.adapters.nifti import write_volume
 from segqc_conformal.case_log import CaseLog
 from segqc_conformal.cli.app import main
 from segqc_conformal.evaluation.voxel_errors import VoxelErrors, write_voxel_errors
@@ -94,7 +95,12 @@ def test_calibrate_then_judge_gives_the_librarys_verdicts(
     gate = CalibratedGate.load("calibration")
     assert gate.id[:12] in segqc.out
     out = f"verdicts.{suffix}"
-    assert segqc("judge", "calibration", f"new.{suffix}", "--out", out, "--sidecar", "side") == 0
+    Path("masks").mkdir()
+    write_volume(Path("masks/c5000.nii.gz"), np.zeros((2, 3, 4), np.uint8), np.eye(4))
+    given = ("judge", "calibration", f"new.{suffix}", "--out", out, "--masks", "masks")
+    assert segqc(*given) == 1
+    assert "add --sidecar DIR" in segqc.err
+    assert segqc(*given, "--sidecar", "side") == 0
     found, expected = read_table(out), gate.judge(new)
     assert tuple(found.columns) == VERDICT_COLUMNS
     pd.testing.assert_frame_equal(
@@ -105,6 +111,7 @@ def test_calibrate_then_judge_gives_the_librarys_verdicts(
     )
     assert found["patient_id"].tolist() == expected["patient_id"].tolist()
     assert len(list(Path("side").iterdir())) == 10
+    assert json.loads(Path("side/c5000.segqc.json").read_text())["mask"]["orientation"] == "RAS"
     assert "10 cases" in segqc.out
 
 
