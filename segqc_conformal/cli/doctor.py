@@ -77,7 +77,8 @@ def doctor(
     anything is a problem; a warning may be what you intend.
     """
     from segqc_conformal.cli.parsing import parse_spacing, parse_structures
-    from segqc_conformal.doctor.diagnosis import Subjects, diagnose
+    from segqc_conformal.doctor.diagnosis import diagnose
+    from segqc_conformal.doctor.subjects import Subjects
     from segqc_conformal.features.programs import find_programs
     from segqc_conformal.sampling.activation import check_activation
     from segqc_conformal.sampling.channels import check_channels

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ from segqc_conformal.doctor import case_list, places
 from segqc_conformal.doctor.cases import check_cases, holds_probabilities
 from segqc_conformal.doctor.finding import Finding, complaint_of
 from segqc_conformal.doctor.installation import check_installation
+from segqc_conformal.doctor.subjects import Subjects
 from segqc_conformal.errors import InputError, SegqcError
 from segqc_conformal.features.case_files import CaseFiles
 from segqc_conformal.features.case_folders import FoundCases, find_cases
@@ -21,68 +21,10 @@ if TYPE_CHECKING:
     from torch import nn
 
     from segqc_conformal.case import Case
-    from segqc_conformal.sampling.channels import Channels
 
-__all__ = ["Subjects", "diagnose"]
+__all__ = ["diagnose"]
 
 Track = Callable[[Iterable[CaseFiles]], Iterable[CaseFiles]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Subjects:
-    """What is to be looked at; what is left out is not.
-
-    Parameters
-    ----------
-    folder : path, optional
-        Saved probabilities or images, whichever it holds.
-    images, masks, references : path, optional
-        Folders, as in `find_cases`.
-    case_list : path, optional
-        As `read_case_list` takes it.
-    training : path, optional
-        Table with the column ``patient_id`` of the patients that trained the model.
-    structures : mapping of str to int, optional
-        Labels that masks should hold.
-    models : sequence of torch.nn.Module or path of a ``.pt2`` file
-        Run on the first image that can be read; several are the members of an ensemble.
-    activation : str
-        What the models' output needs, as in `Predictor`.
-    channels : {"exclusive", "overlapping", "evidence"}
-        What the channels of saved probabilities mean.
-    spacing_mm : tuple of float, optional
-        Voxel size of ``.npz`` probabilities where no file holds it.
-    calibration : path, optional
-        A calibration folder.
-    log : str, optional
-        URL of a case log.
-    out : path, optional
-        The folder of results.
-
-    Notes
-    -----
-    Guarantee: none.
-    """
-
-    folder: Path | None = None
-    images: Path | None = None
-    masks: Path | None = None
-    references: Path | None = None
-    case_list: Path | None = None
-    training: Path | None = None
-    structures: Mapping[str, int] | None = None
-    models: Sequence[nn.Module | Path] = ()
-    activation: str = "softmax"
-    channels: Channels = "exclusive"
-    spacing_mm: tuple[float, ...] | None = None
-    calibration: Path | None = None
-    log: str | None = None
-    out: Path | None = None
-
-    @property
-    def labels(self) -> dict[str, int]:
-        """Structure name -> label; empty where none were named."""
-        return dict(self.structures or {})
 
 
 def diagnose(subjects: Subjects, track: Track = iter) -> list[Finding]:
@@ -225,14 +167,14 @@ def _models_on_image(
 
 
 def _on_image(subjects: Subjects, module: nn.Module, case: Case) -> list[Finding]:
-    from segqc_conformal.doctor import model
+    from segqc_conformal.doctor import model_output
 
-    finding, outputs = model.failing_model(module, case, subjects.labels)
+    finding, outputs = model_output.failing_model(module, case, subjects.labels)
     if not outputs:
         return [finding]
     complaints = [
-        *model.random_in_evaluation(outputs),
-        *model.wrong_activation(outputs[0], subjects.activation),
-        *model.silent_dropout(module, case),
+        *model_output.random_in_evaluation(outputs),
+        *model_output.wrong_activation(outputs[0], subjects.activation),
+        *model_output.silent_dropout(module, case),
     ]
     return [finding, *(complaint.about(finding.subject) for complaint in complaints)]

@@ -619,6 +619,36 @@ def test_an_answer_that_is_no_number_is_listed_as_well(
     assert "4 audits recorded, 1 refused" in segqc.out
 
 
+def test_audits_are_measured_on_masks_and_a_wrong_grid_is_listed(
+    segqc: Segqc, saved: CalibratedGate, cohort: Cohort
+) -> None:
+    new = cohort(3, 5000).drop(columns="dice")
+    judged_and_logged(segqc, new)
+    drawn = ("audit", "next", *MONITOR, "--rate", 1, "--secret-seed", 11)
+    assert segqc(*drawn) == 0
+    mask, affine = np.zeros((4, 5, 6), np.uint8), np.diag([1.0, 1.0, 2.0, 1.0])
+    mask[:, :2], mask[:, 2:4] = 1, 2
+    reference = mask.copy()
+    reference[:, 1] = 0
+    for folder, labels in (("masks", mask), ("references", reference)):
+        Path(folder).mkdir()
+        for case_id in ("c5000", "c5001", "c5002"):
+            write_volume(Path(folder, f"{case_id}.nii.gz"), labels, affine)
+    write_volume(Path("references/c5001.nii.gz"), reference.transpose(2, 1, 0), affine)
+    Path("masks/c5002.nii.gz").unlink()
+    add = ("audit", "add", *MONITOR, "--references", "references", "--masks", "masks")
+    assert segqc(*add) == 1
+    assert "a table of answers, or --references, --masks and --structures" in segqc.err
+    assert segqc(*add, "--structures", "anterior=1,posterior=2") == 1
+    assert "1 audits recorded, 2 refused" in segqc.out
+    assert "case c5001: expected a reference of the image's shape (4, 5, 6)" in segqc.err
+    assert "whose axes 0 and 2 are swapped" in segqc.err
+    assert "case c5002: expected an existing NIfTI file" in segqc.err
+    with CaseLog("sqlite:///log.db") as case_log:
+        pending = set(case_log.pending_audits()["case_id"])
+    assert pending == {"c5001", "c5002"}
+
+
 def test_a_structure_answered_twice_is_refused(
     segqc: Segqc, saved: CalibratedGate, cohort: Cohort
 ) -> None:

@@ -5,7 +5,8 @@ import pytest
 
 from segqc_conformal.adapters.nifti import write_volume
 from segqc_conformal.doctor.cases import holds_probabilities
-from segqc_conformal.doctor.diagnosis import Subjects, diagnose
+from segqc_conformal.doctor.diagnosis import diagnose
+from segqc_conformal.doctor.subjects import Subjects
 
 SHAPE = (3, 4, 5)
 STRUCTURES = {"near": 1, "far": 2}

@@ -7,8 +7,10 @@ from torch import nn
 
 from segqc_conformal.adapters.nifti import write_volume
 from segqc_conformal.case import Case
-from segqc_conformal.doctor.diagnosis import Subjects, diagnose
-from segqc_conformal.doctor.model import failing_model, missing_dropout, training_export
+from segqc_conformal.doctor.diagnosis import diagnose
+from segqc_conformal.doctor.model import missing_dropout, training_export
+from segqc_conformal.doctor.model_output import failing_model
+from segqc_conformal.doctor.subjects import Subjects
 
 SHAPE = (4, 5)
 STRUCTURES = {"near": 1, "far": 2}

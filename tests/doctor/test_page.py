@@ -13,7 +13,7 @@ from segqc_conformal import doctor
 from segqc_conformal.cli.app import main
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "doctor.md").read_text()
-NO_CHECKS = {"cases", "diagnosis", "finding", "seen_case"}
+NO_CHECKS = {"cases", "diagnosis", "finding", "seen_case", "subjects"}
 
 
 def block(language):

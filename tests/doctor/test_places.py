@@ -10,7 +10,8 @@ import pytest
 
 from segqc_conformal.case_log import CaseLog
 from segqc_conformal.doctor import places
-from segqc_conformal.doctor.diagnosis import Subjects, diagnose
+from segqc_conformal.doctor.diagnosis import diagnose
+from segqc_conformal.doctor.subjects import Subjects
 
 
 def wrong(subjects):

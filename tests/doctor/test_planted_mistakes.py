@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from segqc_conformal.adapters.nifti import write_volume
-from segqc_conformal.doctor.diagnosis import Subjects, diagnose
+from segqc_conformal.doctor.diagnosis import diagnose
+from segqc_conformal.doctor.subjects import Subjects
 
 SHAPE = (20, 20, 20)  # a cube, so that no shape tells which axis is which
 AFFINE = np.diag([1.0, 1.0, 1.0, 1.0])
