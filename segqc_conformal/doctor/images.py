@@ -79,7 +79,7 @@ def unlike_spacing(seen: Sequence[SeenCase]) -> list[Finding]:
     usual = spacing_in_words(seen[int(np.abs(ratios - 1).argmin())].spacing)
     return [
         Complaint(
-            "problem",
+            "warning",
             f"voxels like those of the other cases, {usual}",
             f"{spacing_in_words(case.spacing)}, {max(ratio, 1 / ratio):.4g}x too "
             f"{'large' if ratio > 1 else 'small'}",

@@ -80,7 +80,8 @@ def empty_mask(case: Case, structures: Mapping[str, int]) -> Iterator[Complaint]
 def mask_on_background(case: Case) -> Iterator[Complaint]:
     """Find masks that lie mostly where the image is background: shifted, flipped or of another.
 
-    Background is the smallest value of the image, where a fifth of its voxels or more have it.
+    Background is the smallest value of the image, where a fifth of its voxels or more have it. A
+    warning, as lungs may lie there in an image whose values were cut off.
 
     Examples
     --------
@@ -100,7 +101,7 @@ def mask_on_background(case: Case) -> Iterator[Complaint]:
         outside = background[inside].mean() if inside.any() else 0.0
         if outside > 0.5:
             yield Complaint(
-                "problem",
+                "warning",
                 "a mask on the body that the image shows",
                 f"a {name} of which {outside:.0%} lies on the background".replace("%", " %"),
                 "look at both in a viewer: it is shifted, flipped, or of another case",

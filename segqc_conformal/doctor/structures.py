@@ -15,7 +15,7 @@ from segqc_conformal.geometry_mistakes import axes_in_words
 
 __all__ = ["absent_structure", "leaked_reference", "transposed_structure"]
 
-_FEWEST = 6  # cases that say what a structure looks like
+_FEWEST = 12  # cases that say what a structure looks like
 _UNLIKE, _LIKE = 6.0, 3.0  # robust standard deviations of a log length
 _SMALLEST_SPREAD = 0.05
 
@@ -75,10 +75,10 @@ def transposed_structure(seen: Sequence[SeenCase]) -> list[Finding]:
 
     Notes
     -----
-    Compares the sides of bounding boxes, relative to their geometric mean, of six or more cases:
-    one side lies 6 robust standard deviations (at least 5 %) off the median, and with two axes
-    swapped all lie within 3.
-    Guarantee: none.
+    Compares the sides of bounding boxes, relative to their geometric mean, of 12 or more cases:
+    one side lies 6 robust standard deviations (at least 5 %) off the median, and with axes swapped
+    all lie within 3. A structure whose sides do not differ by more than they vary tells nothing.
+    Guarantee: none; a warning, as a rare shape may look so.
     """
     unlike: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for mask, structure in sorted({key for case in seen for key in case.extents_mm}):
@@ -91,7 +91,7 @@ def transposed_structure(seen: Sequence[SeenCase]) -> list[Finding]:
                 unlike[case.case_id, mask, axes_in_words(order)].append(structure)
     return [
         Complaint(
-            "problem",
+            "warning",
             f"a {mask} in the voxel order of the image",
             f"a structure ({listed(names)}) as in other cases only when {swaps}",
             "look at image and mask in a viewer; write the mask as the image was read",
