@@ -79,10 +79,14 @@ def doctor(
     from segqc_conformal.cli.parsing import parse_spacing, parse_structures
     from segqc_conformal.doctor.diagnosis import diagnose
     from segqc_conformal.doctor.subjects import Subjects
+    from segqc_conformal.errors import InputError
     from segqc_conformal.features.programs import find_programs
     from segqc_conformal.sampling.activation import check_activation
     from segqc_conformal.sampling.channels import check_channels
 
+    models = find_programs(model) if model else ()
+    if model and not models:
+        raise InputError("a folder with .pt2 files", model, "name the files, or leave --model out")
     subjects = Subjects(
         folder=folder,
         images=images,
@@ -91,7 +95,7 @@ def doctor(
         case_list=cases,
         training=training,
         structures=parse_structures(structures) if structures else {},
-        models=find_programs(model) if model else (),
+        models=models,
         activation=check_activation(activation),
         channels=check_channels(channels),
         spacing_mm=parse_spacing(spacing) if spacing else None,

@@ -85,7 +85,9 @@ def _places(
         finding, gate = places.unreadable_calibration(subjects.calibration)
         findings.append(finding)
         if gate is not None:
-            findings += places.foreign_calibration(gate, _identity(modules), subjects.labels)
+            all_read = len(modules) == len(subjects.models)
+            model_id = _identity(modules) if all_read else None
+            findings += places.foreign_calibration(gate, model_id, subjects.labels)
             findings += places.calibrated_on_training(gate, training)
     return findings
 

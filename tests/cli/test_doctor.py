@@ -78,3 +78,4 @@ def test_places_and_training_patients_are_options(tmp_path):
     assert "Problems: 1, warnings: 0" in result.stdout
     assert run("--calibration", tmp_path).exit_code == 1
     assert isinstance(run("--activation", "sotfmax").exception, InputError)
+    assert isinstance(run("--model", tmp_path).exception, InputError)
