@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segqc_conformal.errors import FileFormatError, GeometryError, on_one_line
+from segqc_conformal.geometry import Grid, check_same_grid, spacing_in_words
 from segqc_conformal.volume import Volume
 
-__all__ = ["read_labels", "read_volume", "write_volume"]
+__all__ = ["read_grid", "read_labels", "read_volume", "write_volume"]
 
-# Two tools that write one grid differ in the last digits of a float32 affine, in mm.
-_AFFINE_TOLERANCE_MM = 1e-3
+_OTHER_UNITS = {"meter": 1e3, "micron": 1e-3}  # what a NIfTI header may say -> mm
 
 
 def read_volume(path: str | Path, case_id: str | None = None) -> Volume:
@@ -35,6 +35,8 @@ def read_volume(path: str | Path, case_id: str | None = None) -> Volume:
     ------
     FileFormatError
         If the file is missing, corrupt, truncated or not NIfTI.
+    GeometryError
+        If the header says that voxel sizes are not in mm.
 
     Notes
     -----
@@ -48,24 +50,71 @@ def read_volume(path: str | Path, case_id: str | None = None) -> Volume:
     >>> read_volume(path).spacing_mm
     (1.0, 1.0, 2.5)
     """
-    path = Path(path)
+    image, affine, spacing = _opened(Path(path), case_id)
+    try:
+        return Volume(np.asanyarray(image.dataobj), affine, spacing)
+    except Exception as error:  # gzip and numpy each raise their own kinds
+        raise _unreadable(Path(path), error, case_id) from error
+
+
+def read_grid(path: str | Path, case_id: str | None = None) -> Grid:
+    """Read where the voxels of a NIfTI file lie, from its header alone.
+
+    Parameters
+    ----------
+    path, case_id
+        As in `read_volume`.
+
+    Returns
+    -------
+    Grid
+        Its shape is that of the array, further axes included; its spacing that of the first three.
+
+    Raises
+    ------
+    FileFormatError
+        If the file is missing, corrupt or not NIfTI.
+    GeometryError
+        If its voxel sizes are not in mm.
+
+    Notes
+    -----
+    Guarantee: none; the voxels are not read.
+    """
+    image, affine, spacing = _opened(Path(path), case_id)
+    return Grid(tuple(image.shape), affine, spacing)
+
+
+def _opened(path: Path, case_id: str | None) -> tuple[Any, NDArray[np.float64], tuple[float, ...]]:
+    """Open a file without reading its voxels; return it with its affine and spacing."""
     try:
         image: Any = nibabel.load(path)
-        array = np.asanyarray(image.dataobj)
-        spatial_axes = min(array.ndim, 3)
-        spacing = tuple(float(step) for step in image.header.get_zooms()[:spatial_axes])
-        return Volume(array, np.asarray(image.affine, dtype=np.float64), spacing)
+        affine = np.asarray(image.affine, dtype=np.float64)
+        spacing = tuple(float(step) for step in image.header.get_zooms()[:3])
+        unit = image.header.get_xyzt_units()[0]
     except FileNotFoundError:
         raise FileFormatError(
             "an existing NIfTI file", str(path), "check the path", case_id
         ) from None
-    except Exception as error:  # nibabel, gzip and numpy each raise their own kinds
-        raise FileFormatError(
-            f"a readable NIfTI file in {path.name}",
-            on_one_line(error),
-            "copy or export the file again: it is truncated, corrupt or not NIfTI",
+    except Exception as error:  # nibabel and gzip each raise their own kinds
+        raise _unreadable(path, error, case_id) from error
+    if unit in _OTHER_UNITS:
+        raise GeometryError(
+            f"voxel sizes in mm in {path.name}",
+            f"{spacing_in_words(spacing).removesuffix(' mm')} {unit}s",
+            f"multiply spacing and affine by {_OTHER_UNITS[unit]:g}, and set the unit to mm",
             case_id,
-        ) from error
+        )
+    return image, affine, spacing
+
+
+def _unreadable(path: Path, error: Exception, case_id: str | None) -> FileFormatError:
+    return FileFormatError(
+        f"a readable NIfTI file in {path.name}",
+        on_one_line(error),
+        "copy or export the file again: it is truncated, corrupt or not NIfTI",
+        case_id,
+    )
 
 
 def write_volume(path: str | Path, array: NDArray[Any], affine: NDArray[np.float64]) -> None:
@@ -119,29 +168,16 @@ def read_labels(
     FileFormatError
         If the file cannot be read.
     GeometryError
-        If shape or affine are not the image's.
+        If a mask's shape or affine is not the image's, with the mistake named.
 
     Notes
     -----
     Guarantee: none.
     """
     labels = read_volume(path, case_id)
-    expected = image.array.shape[: len(image.spacing_mm)]
-    regions = labels.array.ndim == len(expected) + 1
-    if labels.array.shape[: len(expected)] != expected or labels.array.ndim > len(expected) + 1:
-        raise GeometryError(
-            f"a {name} of the image's shape {expected}",
-            labels.array.shape,
-            "resample it to the image's grid; overlapping regions are one more axis, the last",
-            case_id,
-        )
-    apart = float(np.abs(labels.affine - image.affine).max())
-    # Written so that a NaN in either affine is refused too.
-    if not apart <= _AFFINE_TOLERANCE_MM:
-        raise GeometryError(
-            f"a {name} with the image's affine",
-            f"affines that differ by up to {apart:.4g} mm",
-            "resample it to the image's grid, or repair the header",
-            case_id,
-        )
+    axes = len(image.spacing_mm)
+    regions = labels.array.ndim == axes + 1
+    spatial = labels.array.shape[:axes] if regions else labels.array.shape
+    grid = Grid(image.array.shape[:axes], image.affine)
+    check_same_grid(grid, Grid(spatial, labels.affine), f"a {name}", case_id)
     return np.moveaxis(labels.array, -1, 0) if regions else labels.array

@@ -17,6 +17,12 @@ def judge(
     sidecar: Annotated[
         Path | None, typer.Option(help="Folder for one JSON file per case as well.")
     ] = None,
+    masks: Annotated[
+        Path | None,
+        typer.Option(
+            help="The judged masks, CASE.nii.gz: their geometry and SHA-256 go into the sidecars."
+        ),
+    ] = None,
     dicom: Annotated[
         Path | None,
         typer.Option(
@@ -47,6 +53,7 @@ def judge(
     from segqc_conformal.errors import InputError
     from segqc_conformal.features.table import read_table, write_table
     from segqc_conformal.gate import CalibratedGate
+    from segqc_conformal.mask_file import find_masks
     from segqc_conformal.reports.dicom_verdicts import write_dicom_verdicts
     from segqc_conformal.sidecar import write_sidecars
 
@@ -54,11 +61,14 @@ def judge(
         raise InputError(
             "--sidecar with --dicom, and --dicom with --maps", "one without", "give both"
         )
+    if masks is not None and sidecar is None:
+        raise InputError("--sidecar with --masks", "--masks alone", "add --sidecar DIR")
+    found = None if masks is None else find_masks(masks)
     gate = CalibratedGate.load(calibration)
     verdicts = gate.judge(read_table(features))
     write_table(verdicts, out)
     if sidecar is not None:
-        write_sidecars(verdicts, sidecar)
+        write_sidecars(gate, verdicts, sidecar, found)
     unwritten: dict[str, str] = {}
     if dicom is not None and sidecar is not None:
         unwritten = write_dicom_verdicts(verdicts, gate.certificate, dicom, sidecar, maps=maps)

@@ -12,10 +12,10 @@ import numpy as np
 from segqc_conformal.case import Case
 from segqc_conformal.errors import FileFormatError, GeometryError, InputError, on_one_line
 from segqc_conformal.features.case_files import CaseFiles
+from segqc_conformal.geometry import Grid, check_same_grid
 
 __all__ = ["StoredCaseFiles"]
 
-_SPACING_TOLERANCE_MM = 1e-3
 _SPACING_MEMBER = "spacing_mm"
 
 
@@ -76,13 +76,13 @@ class StoredCaseFiles(CaseFiles):
             # The grid of a mask or of probabilities was read, not intensities: features of the
             # image must not see the reference mask.
             case = replace(case, image=np.broadcast_to(np.float32(0), case.spatial_shape))
-        if stored is not None and not _close(stored, case.spacing):
-            raise GeometryError(
-                f"the spacing of {Path(grid).name}, {case.spacing} mm",
-                f"spacing_mm {stored} in {first.name}",
-                "save the probabilities on the grid, and in the axis order, of the image",
-                self.case_id,
-            )
+        check_same_grid(
+            Grid(case.spatial_shape, spacing_mm=case.spacing),
+            Grid(case.spatial_shape, spacing_mm=stored),
+            f"probabilities in {first.name}",
+            self.case_id,
+            or_else=f"correct spacing_mm, which {Path(grid).name} contradicts",
+        )
         return case
 
     def _without_grid_file(self, spacing: tuple[float, ...] | None) -> Case:
@@ -110,10 +110,6 @@ class StoredCaseFiles(CaseFiles):
             time=self.time,
             spacing_mm=spacing,
         )
-
-
-def _close(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
-    return len(one) == len(other) and np.allclose(one, other, rtol=0, atol=_SPACING_TOLERANCE_MM)
 
 
 def _spatial_shape(path: Path, case_id: str) -> tuple[int, ...]:

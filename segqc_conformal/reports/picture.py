@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from segqc_conformal.case import Case
 from segqc_conformal.errors import GeometryError
+from segqc_conformal.geometry import Grid, check_same_grid
 from segqc_conformal.reports.png import png_bytes
 
 __all__ = ["Picture", "mid_slice"]
@@ -153,14 +154,15 @@ def mid_slice(
     reference = case.reference if reference is None else reference
     given = {"mask": mask, "uncertainty": uncertainty_map, "reference": reference}
     shown = {name: np.asarray(labels) for name, labels in given.items() if labels is not None}
-    for labels in shown.values():
-        if labels.shape != case.spatial_shape or labels.ndim not in (2, 3):
-            raise GeometryError(
-                f"2 or 3 spatial axes and the shape of the image {case.spatial_shape}",
-                labels.shape,
-                "give the mask and the map on the grid of the image",
-                case.case_id,
-            )
+    if len(case.spatial_shape) not in (2, 3):
+        raise GeometryError(
+            "an image of 2 or 3 spatial axes",
+            f"shape {case.spatial_shape}",
+            "show a part of it",
+            case.case_id,
+        )
+    for name, labels in shown.items():
+        check_same_grid(Grid(case.spatial_shape), Grid(labels.shape), f"a {name}", case.case_id)
     planes = {"image": case.channels_first()[0], **shown}
     spacing = case.spacing
     if len(spacing) == 3:

@@ -99,9 +99,9 @@ def test_judge_writes_reports_and_uncertain_regions(folders, gate, cohort, capsy
     seg = dcmread("out/c1.segqc.seg.dcm")
     assert seg.pixel_array.sum() == 1
     assert seg.PatientID == "P-7"
-    held = {path: path.read_bytes() for path in Path("out").iterdir()}
+    held = {path: path.read_bytes() for path in Path("out").glob("*.dcm")}
     assert segqc(*shlex.split(JUDGE)) == 1
-    assert {path: path.read_bytes() for path in Path("out").iterdir()} == held
+    assert {path: path.read_bytes() for path in Path("out").glob("*.dcm")} == held
     (code,) = re.findall(r"```python\n(.+?)```", PAGE, re.DOTALL)
     exec(code, {})
     regions = dcmread("bright.dcm")

@@ -1,53 +1,25 @@
-"""What could go wrong before it does: the installation."""
+"""The installation: versions, device, telemetry."""
 
 from __future__ import annotations
 
 import os
 import platform
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
-from typing import Literal
 
-__all__ = ["Finding", "check_installation"]
+from segqc_conformal.doctor.finding import Finding
+
+__all__ = ["check_installation"]
 
 _PROJECT = "segqc-conformal"
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at.
-
-    Parameters
-    ----------
-    level : {"ok", "warning", "problem"}
-        A problem makes a later step fail; a warning may be intended.
-    subject : str
-        What was looked at.
-    message : str
-        What was found, and the remedy.
-
-    Notes
-    -----
-    Guarantee: none.
-
-    Examples
-    --------
-    >>> Finding("ok", "python", "3.12.1").level
-    'ok'
-    """
-
-    level: Literal["ok", "warning", "problem"]
-    subject: str
-    message: str
-
-
 def check_installation() -> list[Finding]:
-    """Look at the versions of Python and of every dependency, the device, and telemetry.
+    """Find dependencies that are missing or outside the range of versions that is tested.
 
     Returns
     -------
     list of Finding
-        A problem for each dependency that is missing or outside its tested range.
+        Also the version of Python, the device, and whether telemetry is forbidden.
 
     Notes
     -----
