@@ -52,9 +52,9 @@ class CalibratedRefinementCheck:
         Returns
         -------
         DataFrame
-            `regions` with ``score`` (the default model: probability that the region, accepted
-            alone, raises Dice) and ``accept``, for `merged_mask`. A region with a feature that is
-            not finite scores -inf: the judged mask stays there.
+            `regions` with ``score`` (of the default model: expected gain in Dice) and ``accept``,
+            for `merged_mask`. A region with a feature that is not finite scores -inf: the judged
+            mask stays there.
 
         Raises
         ------

@@ -24,8 +24,8 @@ class HarmCertificate:
 
     Parameters
     ----------
-    tolerated_harm, confidence : float
-        alpha and 1 - delta of the promise.
+    tolerated_harm, confidence, allowed_fall : float
+        alpha and 1 - delta of the promise, and by how much Dice may fall without harm.
     patients : int
         Calibration patients with a differing region.
     tests : tuple of ThresholdTest
@@ -43,6 +43,7 @@ class HarmCertificate:
 
     tolerated_harm: float
     confidence: float
+    allowed_fall: float
     patients: int
     tests: tuple[ThresholdTest, ...]
     not_reached: tuple[ThresholdTest, ...]
@@ -88,9 +89,11 @@ class HarmCertificate:
     @property
     def promise(self) -> str:
         """What holds, in words for a person."""
+        more = f", by more than {self.allowed_fall:g}" if self.allowed_fall else ""
         claim = (
             f"of the patients in whom any region is accepted at most {percent(self.tolerated_harm)}"
             " get a merged mask in which a structure has a lower Dice than in the judged mask"
+            + more
         )
         if self.threshold is not None:
             return (

@@ -7,22 +7,22 @@ from numpy.typing import NDArray
 
 from segqc_conformal.calibrators.planning import likely_chance
 from segqc_conformal.review.harm_threshold import HarmThreshold
-from segqc_conformal.review.merged_outcome import ScoredGains
+from segqc_conformal.review.merged_outcome import ScoredRegions
 
 __all__ = ["harm_grid"]
 
 SIZE = 50
-NEARLY = 0.8  # of the best chance of a certificate
+NEARLY = 0.95  # of the best chance of a certificate
 
 
 def harm_grid(
-    tuning: ScoredGains, calibration_patients: int, settings: HarmThreshold
+    tuning: ScoredRegions, calibration_patients: int, settings: HarmThreshold
 ) -> NDArray[np.float64]:
     """Choose start and end of the test sequence from out-of-fold scores of the fit patients.
 
     Parameters
     ----------
-    tuning : ScoredGains
+    tuning : ScoredRegions
         Of the fit patients.
     calibration_patients : int
         Number of calibration patients with a differing region (a count, no label).
@@ -31,9 +31,10 @@ def harm_grid(
     Returns
     -------
     ndarray of float64, shape (<= 50,)
-        Strict to loose; empty without fit or calibration patients. The last is where the mean gain
-        of the fit patients is largest: to accept more would cost Dice. The first is the loosest of
-        those before it whose chance of a certificate is 0.8 of the best one's.
+        Strict to loose; empty without fit or calibration patients. The last is where the
+        mean change of Dice of the fit patients is largest: to accept more would cost Dice. The
+        first is the loosest of those up to it whose chance of a certificate is 0.95 of the best
+        one's.
 
     Notes
     -----
@@ -42,20 +43,22 @@ def harm_grid(
 
     Examples
     --------
-    >>> from segqc_conformal.review.merged_outcome import ScoredGains
-    >>> one, zero = np.arange(100), np.zeros(100)
-    >>> gain = np.where(one < 60, -0.1, 0.1)
-    >>> tuning = ScoredGains(one / 100, one, one, one, gain, zero, 1)
+    >>> from segqc_conformal.review.merged_outcome import ScoredRegions
+    >>> one, sides = np.arange(100), np.zeros(200)
+    >>> gain = np.r_[np.where(one < 60, -0.1, 0.1), np.zeros(100)]
+    >>> tuning = ScoredRegions(one / 100, one, np.tile(one, 2), gain, sides, ("a",))
     >>> harm_grid(tuning, 100, HarmThreshold()).round(2).tolist()
     [0.6]
     """
     finite = tuning.scores[np.isfinite(tuning.scores)]
     if finite.size == 0 or calibration_patients == 0:
         return np.empty(0)
-    tried = np.unique(np.quantile(finite, np.linspace(1.0, 0.0, SIZE), method="lower"))[::-1]
-    mean_gain = [tuning.gains(threshold).sum(axis=1).mean() for threshold in tried]
-    tried = tried[: int(np.argmax(mean_gain)) + 1]
-    accepted, harmed = tuning.counts(tried)
+    # equal steps on a logarithmic scale: a few regions of each patient matter most
+    shares = np.geomspace(1.0 / finite.size, 1.0, SIZE)
+    tried = np.unique(np.quantile(finite, 1.0 - shares, method="higher"))[::-1]
+    mean_change = [tuning.changes(threshold).mean() for threshold in tried]
+    tried = tried[: int(np.argmax(mean_change)) + 1]
+    accepted, harmed = tuning.counts(tried, settings.allowed_fall)
     alpha, confidence = settings.tolerated_harm, settings.confidence
     chances = np.array(
         [

@@ -9,67 +9,66 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from segqc_conformal.calibrators.checks import finite_array, numbered_patients
-from segqc_conformal.review.region_table import GAINS
 
-__all__ = ["ScoredGains", "scored_gains"]
+__all__ = ["ScoredRegions", "scored_regions"]
 
-ROUNDING = 1e-9  # a sum of gains so near 0 is 0
+ROUNDING = 1e-9  # a change of Dice so near 0 is 0
+SIDES = ("added", "removed")
 
 
-class ScoredGains(NamedTuple):
-    """Regions of one case per patient: score, patient and gains, all of one length.
+class ScoredRegions(NamedTuple):
+    """Labelled regions, one case per patient: arrays of length regions, or 2 x regions.
 
-    ``added_to`` and ``removed_from`` number pairs of patient and structure; the sums of
-    ``gain_added`` and ``gain_removed`` over a pair decide whether its Dice rises.
+    ``pairs`` numbers patient and structure, first of the side that gets the region, then of the
+    side that loses it; ``gains`` and ``shares`` are theirs (`region_gains`).
     """
 
     scores: NDArray[np.float64]
     patients: NDArray[np.intp]
-    added_to: NDArray[np.intp]
-    removed_from: NDArray[np.intp]
-    gain_added: NDArray[np.float64]
-    gain_removed: NDArray[np.float64]
-    structures: int
+    pairs: NDArray[np.intp]
+    gains: NDArray[np.float64]
+    shares: NDArray[np.float64]
+    names: tuple[str, ...]
 
     @property
     def patient_count(self) -> int:
         """Patients with a differing region."""
         return int(self.patients.max(initial=-1)) + 1
 
-    def best_scores(self) -> NDArray[np.float64]:
-        """Return the largest score of each patient: where it is accepted, some region is."""
-        best = np.full(self.patient_count, -np.inf)
-        np.maximum.at(best, self.patients, self.scores)
-        return best
+    def accepted(self, threshold: float) -> NDArray[np.bool_]:
+        """Return in which patients some region is accepted."""
+        taken = np.bincount(self.patients[self.scores >= threshold], minlength=self.patient_count)
+        return np.asarray(taken > 0)
 
-    def gains(self, threshold: float) -> NDArray[np.float64]:
-        """Return the summed gains of the accepted regions, ``(patients, structures)``.
-
-        Each has the sign of the change of that structure's Dice (`region_gains`).
-        """
-        taken = self.scores >= threshold
-        cells = self.patient_count * self.structures
-        total = sum(
-            np.bincount(pair[taken], weights=gain[taken], minlength=cells)
-            for pair, gain in (
-                (self.added_to, self.gain_added),
-                (self.removed_from, self.gain_removed),
-            )
+    def changes(self, threshold: float) -> NDArray[np.float64]:
+        """Return the change of Dice by the accepted regions, ``(patients, names)``, exactly."""
+        taken = np.tile(self.scores >= threshold, 2)
+        gain, share = (
+            np.bincount(
+                self.pairs[taken],
+                weights=values[taken],
+                minlength=self.patient_count * len(self.names),
+            ).reshape(self.patient_count, len(self.names))
+            for values in (self.gains, self.shares)
         )
-        found = np.reshape(total, (self.patient_count, self.structures))
-        return np.where(np.abs(found) <= ROUNDING, 0.0, found)
+        left = 1.0 + share
+        gone = left <= ROUNDING  # nothing is left of both masks: Dice is 1 instead of 0
+        changed = np.where(gone, 1.0, gain / np.where(gone, 1.0, left))
+        return np.where(np.abs(changed) <= ROUNDING, 0.0, changed)
 
-    def counts(self, thresholds: NDArray[np.float64]) -> tuple[NDArray[np.int64], ...]:
-        """Count, by threshold, patients with an accepted region, and those that are harmed."""
-        best = self.best_scores()
-        accepted = [np.count_nonzero(best >= threshold) for threshold in thresholds]
+    def counts(
+        self, thresholds: NDArray[np.float64], allowed_fall: float
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Count, by threshold, patients with an accepted region, and the harmed ones among them."""
+        accepted = [np.count_nonzero(self.accepted(threshold)) for threshold in thresholds]
         harmed = [
-            np.count_nonzero((self.gains(threshold) < 0.0).any(axis=1)) for threshold in thresholds
+            np.count_nonzero(self.changes(threshold).min(axis=1, initial=0.0) < -allowed_fall)
+            for threshold in thresholds
         ]
         return np.array(accepted, dtype=np.int64), np.array(harmed, dtype=np.int64)
 
 
-def scored_gains(regions: pd.DataFrame, scores: ArrayLike) -> ScoredGains:
+def scored_regions(regions: pd.DataFrame, scores: ArrayLike) -> ScoredRegions:
     """Bring labelled regions and their scores into the form that is counted.
 
     Parameters
@@ -91,17 +90,24 @@ def scored_gains(regions: pd.DataFrame, scores: ArrayLike) -> ScoredGains:
     Examples
     --------
     >>> regions = pd.DataFrame({"patient_id": ["p", "p", "q"], "judged_as": "background",
-    ...     "refined_as": "a", "gain_added": [0.1, -0.3, 0.2], "gain_removed": 0.0})
-    >>> found = scored_gains(regions, [0.9, 0.4, 0.6])
-    >>> [counted.tolist() for counted in found.counts(np.array([0.7, 0.5, 0.1]))]
+    ...     "refined_as": "a", "gain_added": [0.1, -0.3, 0.2], "gain_removed": 0.0,
+    ...     "share_added": 0.25, "share_removed": 0.0})
+    >>> found = scored_regions(regions, [0.9, 0.4, 0.6])
+    >>> [counted.tolist() for counted in found.counts(np.array([0.7, 0.5, 0.1]), 0.0)]
     [[1, 2, 2], [0, 0, 1]]
     """
     patients = numbered_patients(regions["patient_id"].to_numpy(), len(regions))
-    sides = [regions[side].astype(str) for side in ("refined_as", "judged_as")]
-    names = pd.Index(pd.concat(sides).unique())
-    added_to, removed_from = (patients * len(names) + names.get_indexer(side) for side in sides)
-    added, removed = (regions[name].to_numpy(dtype=np.float64) for name in GAINS)
-    checked = finite_array("region score", scores, like=added)
-    return ScoredGains(
-        checked, patients, added_to, removed_from, added, removed, structures=len(names)
+    sides = pd.concat([regions["refined_as"], regions["judged_as"]]).astype(str)
+    structures, names = pd.factorize(sides)
+    gains, shares = (
+        np.concatenate([regions[f"{kind}_{side}"].to_numpy(np.float64) for side in SIDES])
+        for kind in ("gain", "share")
+    )
+    return ScoredRegions(
+        scores=finite_array("region score", scores, like=gains[: len(regions)]),
+        patients=patients,
+        pairs=np.tile(patients, 2) * len(names) + structures,
+        gains=gains,
+        shares=shares,
+        names=tuple(names),
     )

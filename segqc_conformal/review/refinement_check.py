@@ -14,7 +14,7 @@ from segqc_conformal.quality.regressor import QualityRegressor
 from segqc_conformal.review.calibrated_check import CalibratedRefinementCheck, region_rows
 from segqc_conformal.review.harm_grid import harm_grid
 from segqc_conformal.review.harm_threshold import HarmThreshold
-from segqc_conformal.review.merged_outcome import scored_gains
+from segqc_conformal.review.merged_outcome import scored_regions
 from segqc_conformal.review.region_table import check_regions
 
 __all__ = ["RefinementCheck", "region_advantage"]
@@ -58,25 +58,28 @@ class RefinementCheck:
     promise : HarmThreshold
         Tolerated harm and confidence.
     regressor : QualityRegressor
-        Unfitted; learns `region_advantage` of the regions of the fit patients. Default: the
-        probability that it is above 0.
+        Unfitted; learns `region_advantage` of the regions of the fit patients. Default: a linear
+        model of it, the expected gain in Dice, so that regions count as much as they matter.
+        ``QualityRegressor("logistic", support=None, above=0.0)`` gives the probability that a
+        region, accepted alone, raises Dice.
     seed : int
         Of the split of patients, and of the choice among cases of one patient.
 
     Notes
     -----
     Guarantee: that of `HarmThreshold`: of the patients in whom any region is accepted, at most
-    alpha get a merged mask in which a structure has a lower Dice than in the judged mask.
-    It is about one case of a patient (the first by time; else the smallest hash of seed and case
-    id) and one refining tool: both tool and model are fixed before the calibration patients are
-    seen.
+    alpha get a merged mask in which a structure has a lower Dice than in the judged mask, by more
+    than `allowed_fall`.
+    It is about one case of a patient (of those with a differing region the first by time; else
+    the smallest hash of seed and case id) and one refining tool: tool and model are fixed before
+    the calibration patients are seen.
     Source: Xie et al., SESV, IEEE TMI (2020), whose verification network accepts or rejects region
     by region; here any features and any candidate, and a promise.
     """
 
     promise: HarmThreshold = field(default_factory=HarmThreshold)
     regressor: QualityRegressor = field(
-        default_factory=lambda: QualityRegressor("auto", support=None, above=0.0)
+        default_factory=lambda: QualityRegressor("linear", support=None)
     )
     seed: int = 0
 
@@ -115,8 +118,8 @@ class RefinementCheck:
         fit, calibration = regions[fits], regions[~fits]
         rows = region_rows(fit, feature_columns(regions))
         model = clone(self.regressor).fit(rows, region_advantage(fit), fit["patient_id"])
-        tuning = scored_gains(fit, model.out_of_fold_)
+        tuning = scored_regions(fit, model.out_of_fold_)
         grid = harm_grid(tuning, calibration["patient_id"].nunique(), self.promise)
         scores = model.predict(region_rows(calibration, model.features_))
-        certificate = self.promise.calibrate(scored_gains(calibration, scores), grid)
+        certificate = self.promise.calibrate(scored_regions(calibration, scores), grid)
         return CalibratedRefinementCheck(certificate, model)

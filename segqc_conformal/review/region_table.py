@@ -13,11 +13,10 @@ from segqc_conformal.errors import GeometryError, InputError
 from segqc_conformal.features.table import feature_columns
 from segqc_conformal.review.differing_regions import differing_regions, structure_codes
 from segqc_conformal.review.region_features import region_features
-from segqc_conformal.review.region_gains import region_gains
+from segqc_conformal.review.region_gains import GAINS, region_gains
 
-__all__ = ["GAINS", "check_regions", "region_table"]
+__all__ = ["check_regions", "region_table"]
 
-GAINS = ("gain_added", "gain_removed")
 IDS = ("case_id", "patient_id", "region", "judged_as", "refined_as")
 
 
@@ -53,9 +52,9 @@ def region_table(
     DataFrame
         Columns ``case_id, patient_id, region`` (1, 2, ...), ``judged_as`` and ``refined_as`` (a
         structure or "background"), ``voxels``, one ``feature_...`` column for each of
-        `region_features`, and with a reference ``gain_added`` and ``gain_removed`` (see
-        `region_gains`). Tables of several cases are concatenated; columns of your own that begin
-        with ``feature_`` are learned from too.
+        `region_features`, and with a reference ``gain_added, gain_removed, share_added,
+        share_removed`` (see `region_gains`). Tables of several cases are concatenated; columns of
+        your own that begin with ``feature_`` are learned from too.
 
     Raises
     ------
@@ -103,8 +102,7 @@ def region_table(
             "resample it to the grid of the judged mask",
             case_id,
         )
-    added, removed = region_gains(found, before, truth)
-    return table.assign(gain_added=added, gain_removed=removed)
+    return table.assign(**region_gains(found, before, truth))
 
 
 def check_regions(regions: pd.DataFrame, *, labelled: bool) -> None:

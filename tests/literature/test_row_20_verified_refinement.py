@@ -7,7 +7,6 @@ import pandas as pd
 from literature_row import LiteratureRow
 
 from segqc_conformal.dice import dice
-from segqc_conformal.quality.regressor import QualityRegressor
 from segqc_conformal.review import (
     CalibratedRefinementCheck,
     HarmThreshold,
@@ -91,7 +90,7 @@ def regions() -> pd.DataFrame:
 
 def _calibrated(table: pd.DataFrame) -> CalibratedRefinementCheck:
     names = list(cases())
-    settings = RefinementCheck(HarmThreshold(0.1), QualityRegressor("linear", support=None))
+    settings = RefinementCheck(HarmThreshold(0.1))
     known = table[table["patient_id"].isin(names[: FIT + CALIBRATE])]
     return settings.calibrate(known, fit_patients=names[:FIT])
 

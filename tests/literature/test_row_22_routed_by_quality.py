@@ -7,6 +7,7 @@ import pandas as pd
 from literature_row import LiteratureRow
 
 from segqc_conformal.evaluation.discrimination import auroc
+from segqc_conformal.quality.candidates import default_candidates
 from segqc_conformal.quality_gate import QualityGate
 from segqc_conformal.review import QualityRouter, routes
 
@@ -64,7 +65,9 @@ def world() -> tuple[pd.DataFrame, dict[str, dict[str, float]], pd.Series]:
 @cache
 def verdicts() -> pd.DataFrame:
     table = world()[0]
-    return QualityGate().calibrate(table.iloc[:KNOWN]).judge(table.iloc[KNOWN:])
+    ridge = {"ridge": default_candidates(["feature_agreement"], KNOWN // 2)["ridge"]}
+    gate = QualityGate().calibrate(table.iloc[:KNOWN], candidates=ridge)
+    return gate.judge(table.iloc[KNOWN:])
 
 
 def _router() -> QualityRouter:

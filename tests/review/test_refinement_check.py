@@ -8,11 +8,14 @@ import pytest
 
 from segqc_conformal.errors import FileFormatError, InputError, TamperedError
 from segqc_conformal.quality.regressor import QualityRegressor
-from segqc_conformal.review import CalibratedRefinementCheck, RefinementCheck
-from segqc_conformal.review.merged_outcome import scored_gains
+from segqc_conformal.review import (
+    CalibratedRefinementCheck,
+    RefinementCheck,
+    merged_mask,
+    region_table,
+)
+from segqc_conformal.review.merged_outcome import scored_regions
 from segqc_conformal.review.refinement_check import region_advantage
-
-FAST = QualityRegressor("linear", support=None)  # the expected gain
 
 
 def made_up(patients: int, seed: int, first: int = 0) -> pd.DataFrame:
@@ -31,13 +34,15 @@ def made_up(patients: int, seed: int, first: int = 0) -> pd.DataFrame:
             "feature_hint": np.sign(gain) + rng.normal(0.0, 0.5, count),
             "gain_added": gain,
             "gain_removed": 0.0,
+            "share_added": 0.01,
+            "share_removed": 0.0,
         }
     )
 
 
 @pytest.fixture(scope="module")
 def check() -> CalibratedRefinementCheck:
-    return RefinementCheck(regressor=FAST).calibrate(made_up(160, seed=0))
+    return RefinementCheck().calibrate(made_up(160, seed=0))
 
 
 def test_good_regions_are_accepted_and_few_patients_are_harmed(
@@ -49,8 +54,8 @@ def test_good_regions_are_accepted_and_few_patients_are_harmed(
     assert check.certificate.certified
     assert judged.loc[good, "accept"].mean() > 0.9
     assert judged.loc[~good, "accept"].mean() < 0.2
-    outcome = scored_gains(truth, judged["score"])
-    accepted, harmed = outcome.counts(np.array([check.certificate.threshold]))
+    outcome = scored_regions(truth, judged["score"])
+    accepted, harmed = outcome.counts(np.array([check.certificate.threshold]), 0.0)
     assert harmed[0] / accepted[0] <= 0.1
 
 
@@ -58,7 +63,14 @@ def test_twin_hints_of_other_regions_certify_nothing_or_gain_nothing() -> None:
     shuffled = made_up(160, seed=0)
     order = np.random.default_rng(0).permutation(len(shuffled))
     shuffled["feature_hint"] = shuffled["feature_hint"].to_numpy()[order]
-    assert not RefinementCheck(regressor=FAST).calibrate(shuffled).certificate.certified
+    assert not RefinementCheck().calibrate(shuffled).certificate.certified
+
+
+def test_any_regressor_may_score_the_regions(check: CalibratedRefinementCheck) -> None:
+    chance = QualityRegressor("logistic", support=None, above=0.0)
+    scores = RefinementCheck(regressor=chance).calibrate(made_up(80, 0)).judge(made_up(9, 1))
+    assert scores["score"].between(0.0, 1.0).all()
+    assert scores["score"].corr(check.judge(made_up(9, 1))["score"], method="spearman") > 0.95
 
 
 def test_fit_patients_never_calibrate_and_a_patient_counts_by_one_case() -> None:
@@ -66,7 +78,7 @@ def test_fit_patients_never_calibrate_and_a_patient_counts_by_one_case() -> None
     later = made_up(100, seed=2).assign(time=pd.Timestamp("2026-02-01", tz="UTC"))
     later["case_id"] += ", again"
     fit = [f"p{number}" for number in range(40)]
-    settings = RefinementCheck(regressor=FAST)
+    settings = RefinementCheck()
     once, twice = (
         settings.calibrate(table, fit_patients=fit)
         for table in (first, pd.concat([later, first], ignore_index=True))
@@ -77,7 +89,7 @@ def test_fit_patients_never_calibrate_and_a_patient_counts_by_one_case() -> None
 
 def test_without_calibration_patients_nothing_is_accepted() -> None:
     table = made_up(30, seed=0)
-    check = RefinementCheck(regressor=FAST).calibrate(table, fit_patients=table["patient_id"])
+    check = RefinementCheck().calibrate(table, fit_patients=table["patient_id"])
     assert check.certificate.patients_needed == 22
     assert not check.judge(table)["accept"].any()
 
@@ -91,6 +103,14 @@ def test_a_region_without_a_usable_feature_leaves_the_judged_mask(
     assert (judged["score"].iloc[0], judged["accept"].iloc[0]) == (-np.inf, False)
     assert len(judged) == len(table)
     assert np.isfinite(judged["score"].iloc[1:]).all()
+
+
+def test_masks_that_agree_are_judged_and_merged_too(check: CalibratedRefinementCheck) -> None:
+    mask = np.eye(4, dtype=int)
+    rows = region_table("c", "p", mask, mask, {"a": 1}).assign(feature_hint=0.0)
+    judged = check.judge(rows)
+    assert judged.empty
+    assert (merged_mask(mask, mask, {"a": 1}, judged) == mask).all()
 
 
 def test_what_was_saved_judges_the_same_and_a_changed_byte_is_refused(
@@ -115,7 +135,7 @@ def test_what_was_saved_judges_the_same_and_a_changed_byte_is_refused(
 def test_a_certificate_belongs_to_its_region_model(
     check: CalibratedRefinementCheck, tmp_path
 ) -> None:
-    other = RefinementCheck(regressor=FAST).calibrate(made_up(60, seed=9))
+    other = RefinementCheck().calibrate(made_up(60, seed=9))
     check.save(tmp_path / "check")
     other.save(tmp_path / "other")
     kept = (tmp_path / "check" / "refinement.json").read_text()
@@ -147,7 +167,7 @@ def test_a_region_handed_over_must_be_good_for_both_structures() -> None:
 )
 def test_a_table_that_cannot_calibrate_is_refused(change, words) -> None:
     with pytest.raises(InputError, match=words):
-        RefinementCheck(regressor=FAST).calibrate(change(made_up(10, seed=0)))
+        RefinementCheck().calibrate(change(made_up(10, seed=0)))
 
 
 def test_a_table_without_a_learned_feature_is_refused(check: CalibratedRefinementCheck) -> None:

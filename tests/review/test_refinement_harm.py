@@ -11,18 +11,20 @@ from segqc_conformal.errors import InputError
 from segqc_conformal.review.harm_certificate import HarmCertificate
 from segqc_conformal.review.harm_grid import harm_grid
 from segqc_conformal.review.harm_threshold import HarmThreshold
-from segqc_conformal.review.merged_outcome import ScoredGains, scored_gains
+from segqc_conformal.review.merged_outcome import ScoredRegions, scored_regions
 
 GRID = (0.75, 0.5, 0.25)
 REGIONS, PATIENTS, DRAWS = 20, 60, 1000
 
 
-def world(patients: int, rng: np.random.Generator, risk: float = 0.1) -> ScoredGains:
+def world(patients: int, rng: np.random.Generator, risk: float = 0.1) -> ScoredRegions:
     """Return patients whose regions all help, or all harm, at any score: exactly `risk` at any."""
-    gains = np.where(rng.random(patients) < risk, -0.1, 0.1)
+    gains = np.where(rng.random(patients) < risk, -0.005, 0.005)
     who = np.arange(patients).repeat(REGIONS)
-    zero = np.zeros(who.size)
-    return ScoredGains(rng.random(who.size), who, who, who, gains[who], zero, 1)
+    both_sides = np.r_[gains[who], np.zeros(who.size)]
+    return ScoredRegions(
+        rng.random(who.size), who, np.tile(who, 2), both_sides, np.zeros(2 * who.size), ("a",)
+    )
 
 
 def test_steps_are_the_binomial_test_of_patients_written_out() -> None:
@@ -38,8 +40,9 @@ def test_steps_are_the_binomial_test_of_patients_written_out() -> None:
     rows["refined_as"] = rows["judged_as"].map({"background": "a", "a": "b", "b": "background"})
     for side, gain in (("refined_as", "gain_added"), ("judged_as", "gain_removed")):
         rows[gain] = rows[gain].where(rows[side] != "background", 0.0)
+    rows = rows.assign(share_added=0.0, share_removed=0.0)
     scores = rng.random(300)
-    found = HarmThreshold(0.5).calibrate(scored_gains(rows, scores), GRID)
+    found = HarmThreshold(0.5).calibrate(scored_regions(rows, scores), GRID)
     for step in (*found.tests, *found.not_reached):
         taken = rows[scores >= step.threshold]
         harmed = 0
@@ -70,7 +73,7 @@ def test_twin_counting_regions_as_if_independent_breaks_it() -> None:
     for _ in range(500):
         gains = world(PATIENTS, rng)
         taken = [gains.scores >= threshold for threshold in GRID]
-        bad = [np.count_nonzero(gains.gain_added[each] < 0.0) for each in taken]
+        bad = [np.count_nonzero(gains.gains[: gains.scores.size][each] < 0.0) for each in taken]
         p_values = binomial_p_value(bad, [each.sum() for each in taken], 0.1)
         wrong += p_values[0] <= sequence_levels(p_values, 0.1)[0]
     assert wrong / 500 > 0.15
@@ -84,10 +87,15 @@ def test_harm_need_not_grow_with_more_regions() -> None:
             "refined_as": "a",
             "gain_added": np.tile([-0.1, 0.3], 40),
             "gain_removed": 0.0,
+            "share_added": 0.0,
+            "share_removed": 0.0,
         }
     )
-    gains = scored_gains(rows, np.tile([0.9, 0.5], 40))
-    assert [counts.tolist() for counts in gains.counts(np.array([0.8, 0.4]))] == [[40, 40], [40, 0]]
+    gains = scored_regions(rows, np.tile([0.9, 0.5], 40))
+    assert [counts.tolist() for counts in gains.counts(np.array([0.8, 0.4]), 0.0)] == [
+        [40, 40],
+        [40, 0],
+    ]
     # one order of tests stops at once, the other certifies
     assert HarmThreshold().calibrate(gains, [0.8, 0.4]).threshold is None
     assert HarmThreshold().calibrate(gains, [0.4]).threshold == 0.4
@@ -113,6 +121,16 @@ def test_a_certificate_survives_json_and_speaks_of_patients() -> None:
     assert HarmCertificate.from_json(found.to_json()) == found
     assert (found.threshold, found.patients_needed) == (0.25, 0)
     assert "of the patients in whom any region is accepted at most 10%" in found.promise
+
+
+def test_a_fall_that_is_allowed_is_no_harm_and_the_promise_says_so() -> None:
+    rng = np.random.default_rng(4)
+    allowed = HarmThreshold(allowed_fall=0.1).calibrate(world(60, rng, risk=1.0), GRID)
+    assert allowed.certified
+    assert "than in the judged mask, by more than 0.1, among" in allowed.promise
+    assert not HarmThreshold(allowed_fall=0.01).calibrate(world(60, rng, risk=1.0), GRID).certified
+    with pytest.raises(InputError, match="allowed_fall"):
+        HarmThreshold(allowed_fall=-0.1)
 
 
 @pytest.mark.parametrize("setting", ["tolerated_harm", "confidence"])

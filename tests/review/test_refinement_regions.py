@@ -10,6 +10,7 @@ from segqc_conformal.dice import dice
 from segqc_conformal.errors import GeometryError, InputError
 from segqc_conformal.review import merged_mask, region_table
 from segqc_conformal.review.differing_regions import differing_regions
+from segqc_conformal.review.merged_outcome import scored_regions
 
 BOTH = {"a": 1, "b": 2}
 
@@ -50,27 +51,26 @@ def test_a_label_that_is_no_structure_stays_where_nothing_is_accepted() -> None:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_the_sum_of_gains_is_the_change_of_dice_up_to_a_known_positive_factor(seed: int) -> None:
+def test_gains_and_shares_give_the_change_of_dice_and_gains_alone_its_sign(seed: int) -> None:
     judged, refined, reference = random_masks(seed, (3, 4))
     rows = region_table("c", "p", judged, refined, BOTH, reference=reference)
     for size in (1, 2, len(rows)):
         for chosen in list(combinations(rows["region"], size))[:30]:
             accept = rows["region"].isin(chosen)
             merged = merged_mask(judged, refined, BOTH, rows.assign(accept=accept))
+            outcome = scored_regions(rows, accept)
             for name, label in BOTH.items():
+                before, after, truth = (mask == label for mask in (judged, merged, reference))
+                change = dice(after, truth) - dice(before, truth)
+                found = dict(zip(outcome.names, outcome.changes(0.5)[0], strict=True))
+                assert found.get(name, 0.0) == pytest.approx(change, abs=1e-9)
                 taken = rows[accept]
                 gain = (
                     taken.loc[taken["refined_as"] == name, "gain_added"].sum()
                     + taken.loc[taken["judged_as"] == name, "gain_removed"].sum()
                 )
-                before, after, truth = (mask == label for mask in (judged, merged, reference))
-                change = dice(after, truth) - dice(before, truth)
-                sizes = [max(mask.sum() + truth.sum(), 1) for mask in (before, after)]
                 if after.any() or truth.any():
-                    assert change == pytest.approx(gain * sizes[0] / sizes[1], abs=1e-12)
-                else:
-                    assert gain == pytest.approx(0.0, abs=1e-12)
-                    assert change >= 0.0
+                    assert np.sign(change) == np.sign(gain if abs(gain) > 1e-12 else 0.0)
 
 
 def test_twin_more_right_than_wrong_voxels_does_not_say_whether_dice_rises() -> None:
@@ -120,7 +120,9 @@ def test_equal_masks_and_masks_of_one_label_have_rows_and_numbers() -> None:
     rows = region_table("c", "p", empty, empty + 1, BOTH, reference=empty)
     features = [name for name in rows if name.startswith("feature_")]
     assert np.isfinite(rows[features].to_numpy()).all()
-    assert rows["gain_added"].tolist() == [-9.0]  # both empty was a Dice of 1
+    assert scored_regions(rows, [1.0]).changes(0.5).min() == -0.9  # both empty was a Dice of 1
+    gone = region_table("c", "p", empty + 1, empty, BOTH, reference=empty)
+    assert scored_regions(gone, [1.0]).changes(0.5).max() == 1.0  # and is one now
 
 
 @pytest.mark.parametrize(
