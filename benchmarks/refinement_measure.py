@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy.stats import binom
+from sklearn.base import clone
 
 from segqc_conformal.evaluation.bootstrap import patient_counts, percentile_interval
-from segqc_conformal.review import HarmThreshold, RefinementCheck
+from segqc_conformal.features.table import feature_columns
+from segqc_conformal.quality.regressor import QualityRegressor
+from segqc_conformal.review import CalibratedRefinementCheck, HarmThreshold
+from segqc_conformal.review.calibrated_check import region_rows
 from segqc_conformal.review.merged_outcome import scored_regions
+from segqc_conformal.review.refinement_check import certified_check, region_advantage
 
 REJECTED_AT = 0.01
+MODEL = QualityRegressor("boosted", support=None)  # there are thousands of regions to fit
 
 
 class Split(NamedTuple):
@@ -24,22 +31,28 @@ class Split(NamedTuple):
 
 
 def measure_split(
-    regions: pd.DataFrame, promise: HarmThreshold, seed: int, fit: int, calibrate: int
-) -> Split:
-    """Fit and calibrate on some patients, and merge the masks of the others."""
+    regions: pd.DataFrame, promises: Sequence[HarmThreshold], seed: int, fit: int, calibrate: int
+) -> list[Split]:
+    """Fit on some patients, calibrate each promise on others, and merge the masks of the rest."""
     names = np.random.default_rng(seed).permutation(np.sort(regions["patient_id"].unique()))
-    known = regions["patient_id"].isin(names[: fit + calibrate])
-    check = RefinementCheck(promise).calibrate(regions[known], fit_patients=names[:fit])
-    judged = check.judge(regions[~known])
+    cuts = (names[:fit], names[fit : fit + calibrate], names[fit + calibrate :])
+    known, others, new = (regions[regions["patient_id"].isin(part)] for part in cuts)
+    rows = region_rows(known, feature_columns(regions))
+    model = clone(MODEL).fit(rows, region_advantage(known), known["patient_id"])
+    return [_merged(certified_check(each, model, known, others), new) for each in promises]
+
+
+def _merged(check: CalibratedRefinementCheck, new: pd.DataFrame) -> Split:
+    judged, found, rows = check.judge(new), check.certificate, {}
     scored = scored_regions(judged, judged["score"])
-    found, rows = check.certificate.threshold, {}
-    for what, threshold in (("merged", np.inf if found is None else found), ("all", -np.inf)):
+    strictest = np.inf if found.threshold is None else found.threshold
+    for what, threshold in (("merged", strictest), ("all", -np.inf)):
         changes = scored.changes(threshold)
         rows[f"{what}_change"] = changes.sum(axis=1) / (len(scored.names) - 1)  # less background
-        rows[f"{what}_harmed"] = changes.min(axis=1) < -promise.allowed_fall
+        rows[f"{what}_harmed"] = changes.min(axis=1) < -found.allowed_fall
         rows[f"{what}_touched"] = scored.accepted(threshold)
-    patients = judged["patient_id"].unique()
-    return Split(found is not None, float(judged["accept"].mean()), pd.DataFrame(rows, patients))
+    patients = pd.DataFrame(rows, judged["patient_id"].unique())
+    return Split(found.certified, float(judged["accept"].mean()), patients)
 
 
 def summary(splits: list[Split], tolerated_harm: float) -> dict[str, Any]:

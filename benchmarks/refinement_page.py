@@ -23,12 +23,13 @@ def section(figures: dict[str, Any]) -> str:
 `SEGQC_DATA=... python benchmarks/refinement.py --write`. The mask of one U-Net on hippocampus
 volumes, about half of them degraded, is judged (mean Dice {figures["judged_dice"]:.3f}); another
 mask is offered. Regions in which they differ, per case: {counts}. In each of {rows[0]["splits"]}
-splits of {rows[0]["patients"]} patients, {figures["fit"]} fit the region model,
+splits of the 220 held-out patients, {figures["fit"]} fit the region model (boosted trees),
 {figures["calibrate"]} calibrate, {figures["test"]} are merged. Harmed: some structure's Dice falls
 by more than the allowed fall. Certified: share of splits; where nothing is certified, masks stay as
 they are, and count so. "Splits above": certified splits in which more than the tolerated share of
 the touched test patients were harmed, as chance alone gives in some, and in brackets those in which
-a binomial test says so at 1 %. Dice: mean change by patient and structure, to taking nothing.
+a binomial test says so at 1 %. Dice: mean change by patient and structure, to taking nothing, with
+a bootstrap interval by patient.
 
 {table(HEAD, [_row(row) for row in rows])}"""
 

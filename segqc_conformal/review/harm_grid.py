@@ -48,7 +48,7 @@ def harm_grid(
     >>> gain = np.r_[np.where(one < 60, -0.1, 0.1), np.zeros(100)]
     >>> tuning = ScoredRegions(one / 100, one, np.tile(one, 2), gain, sides, ("a",))
     >>> harm_grid(tuning, 100, HarmThreshold()).round(2).tolist()
-    [0.6]
+    [0.61]
     """
     finite = tuning.scores[np.isfinite(tuning.scores)]
     if finite.size == 0 or calibration_patients == 0:

@@ -17,7 +17,7 @@ from segqc_conformal.review.harm_threshold import HarmThreshold
 from segqc_conformal.review.merged_outcome import scored_regions
 from segqc_conformal.review.region_table import check_regions
 
-__all__ = ["RefinementCheck", "region_advantage"]
+__all__ = ["RefinementCheck", "certified_check", "region_advantage"]
 
 
 def region_advantage(regions: pd.DataFrame) -> pd.Series:
@@ -59,7 +59,8 @@ class RefinementCheck:
         Tolerated harm and confidence.
     regressor : QualityRegressor
         Unfitted; learns `region_advantage` of the regions of the fit patients. Default: a linear
-        model of it, the expected gain in Dice, so that regions count as much as they matter.
+        model of it, the expected gain in Dice, so that regions count as much as they matter. With
+        thousands of regions to fit, ``QualityRegressor("boosted", support=None)`` certifies more;
         ``QualityRegressor("logistic", support=None, above=0.0)`` gives the probability that a
         region, accepted alone, raises Dice.
     seed : int
@@ -118,8 +119,30 @@ class RefinementCheck:
         fit, calibration = regions[fits], regions[~fits]
         rows = region_rows(fit, feature_columns(regions))
         model = clone(self.regressor).fit(rows, region_advantage(fit), fit["patient_id"])
-        tuning = scored_regions(fit, model.out_of_fold_)
-        grid = harm_grid(tuning, calibration["patient_id"].nunique(), self.promise)
-        scores = model.predict(region_rows(calibration, model.features_))
-        certificate = self.promise.calibrate(scored_regions(calibration, scores), grid)
-        return CalibratedRefinementCheck(certificate, model)
+        return certified_check(self.promise, model, fit, calibration)
+
+
+def certified_check(
+    promise: HarmThreshold, model: QualityRegressor, fit: pd.DataFrame, calibration: pd.DataFrame
+) -> CalibratedRefinementCheck:
+    """Certify a threshold of a fitted region model.
+
+    Parameters
+    ----------
+    promise : HarmThreshold
+    model : QualityRegressor
+        Fitted on the rows of `fit`, in their order.
+    fit, calibration : DataFrame
+        Region tables with gains, one case per patient, without a common patient.
+
+    Notes
+    -----
+    Guarantee: that of `promise`. Several promises on the same calibration patients hold each on
+    their own.
+    """
+    tuning = scored_regions(fit, model.out_of_fold_)
+    grid = harm_grid(tuning, calibration["patient_id"].nunique(), promise)
+    scores = model.predict(region_rows(calibration, model.features_))
+    return CalibratedRefinementCheck(
+        promise.calibrate(scored_regions(calibration, scores), grid), model
+    )

@@ -32,7 +32,7 @@ def made_up(patients: int) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def splits() -> list[Split]:
-    return [measure_split(made_up(120), HarmThreshold(), seed, 30, 50) for seed in range(2)]
+    return [measure_split(made_up(120), [HarmThreshold()], seed, 30, 50)[0] for seed in range(2)]
 
 
 def test_each_split_merges_the_patients_that_it_did_not_know(splits: list[Split]) -> None:
@@ -57,7 +57,7 @@ def test_the_page_tells_merged_masks_from_replaced_ones(splits: list[Split]) -> 
 def test_where_nothing_is_certified_masks_stay_as_they_are() -> None:
     regions = made_up(120)
     regions["feature_hint"] = np.random.default_rng(1).normal(size=len(regions))
-    split = measure_split(regions, HarmThreshold(), 0, 30, 50)
+    (split,) = measure_split(regions, [HarmThreshold()], 0, 30, 50)
     assert not split.certified
     assert not split.patients["merged_touched"].any()
     assert (split.patients["merged_change"] == 0.0).all()
