@@ -38,6 +38,7 @@ benchmarks: $(READY)
 	@$(BIN)/python benchmarks/predictors.py --write
 	@$(BIN)/python benchmarks/predictors_nets.py --data hippocampus nuclei --write
 	@$(BIN)/python benchmarks/one_class.py --write
+	@$(BIN)/python benchmarks/refinement.py --write
 
 $(READY): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { \
