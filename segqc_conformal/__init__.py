@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from segqc_conformal.quality.correlation import feature_correlations
     from segqc_conformal.quality_gate import QualityGate
     from segqc_conformal.recalibration import recalibrate, rollback, status
+    from segqc_conformal.reverse.accuracy import ReverseClassificationAccuracy
     from segqc_conformal.sampling.augmentations import Affine, Flip, Intensity, Noise, Rotate90
     from segqc_conformal.sampling.deep_ensemble import DeepEnsemble
     from segqc_conformal.sampling.drop_weights import DropWeights
@@ -68,6 +69,7 @@ _HOME = {
     "Noise": "sampling.augmentations",
     "Predictor": "sampling.predictor",
     "QualityGate": "quality_gate",
+    "ReverseClassificationAccuracy": "reverse.accuracy",
     "Rotate90": "sampling.augmentations",
     "SamplingError": "errors",
     "SegqcError": "errors",
@@ -112,6 +114,7 @@ __all__ = [
     "Noise",
     "Predictor",
     "QualityGate",
+    "ReverseClassificationAccuracy",
     "Rotate90",
     "SamplingError",
     "SegqcError",
