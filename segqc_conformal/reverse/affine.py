@@ -44,7 +44,7 @@ def affine_registration(levels: Sequence[Level], steps: int) -> Tensor:
 def moved(affine: Tensor, at: Tensor) -> Tensor:
     """Apply affine maps ``(batch, axes, axes + 1)`` to places ``(*grid, axes)``."""
     linear, shift = affine[..., :-1], affine[..., -1]
-    away = torch.tensordot(at, linear, dims=([-1], [2])).movedim(-2, 0)
+    away: Tensor = torch.tensordot(at, linear, dims=([-1], [2])).movedim(-2, 0)
     return away + shift.reshape(len(shift), *(1,) * (at.ndim - 1), -1)
 
 
@@ -69,7 +69,8 @@ def _centre(images: Tensor, weight: Tensor, at: Tensor) -> Tensor:
     bright = images.mean(dim=1)
     mass = (bright - bright.amin(dim=tuple(range(1, bright.ndim)), keepdim=True)) * weight[:, 0]
     mass = mass / mass.flatten(1).sum(dim=1).clamp_min(1e-6).reshape(-1, *(1,) * (mass.ndim - 1))
-    return torch.tensordot(mass.flatten(1), at.flatten(0, -2), dims=1)
+    centre: Tensor = mass.flatten(1) @ at.flatten(0, -2)
+    return centre
 
 
 def _refined(one: Level, start: Tensor, steps: int) -> Tensor:
@@ -84,6 +85,6 @@ def _refined(one: Level, start: Tensor, steps: int) -> Tensor:
         optimiser.zero_grad()
         # a sum: each reference goes its own way, whichever others are in the batch
         loss = -_agreement(one, start + scale * change, at).sum()
-        loss.backward()
+        torch.autograd.backward(loss)
         optimiser.step()
     return (start + scale * change).detach()

@@ -101,7 +101,7 @@ def _refined(one: Level, start: FreeForm, stiffness: float, steps: int) -> Tenso
         warped = at_places(one.moving, one.own_axes, at)
         alike = local_correlation(one.fixed, warped, one.weight, windows)
         loss = (stiffness * _strain(control, start.step) - alike).sum()
-        loss.backward()
+        torch.autograd.backward(loss)
         optimiser.step()
     return control.detach()
 

@@ -81,7 +81,7 @@ def at_places(values: Tensor, axes: Sequence[Tensor], wanted: Tensor) -> Tensor:
 
 
 def _extent(image: LabelledImage) -> NDArray[np.float64]:
-    return (np.array(image.labels.shape) - 1) * np.array(image.spacing)
+    return np.asarray((np.array(image.labels.shape) - 1) * np.array(image.spacing))
 
 
 def _resampled(image: LabelledImage, axes: Sequence[Tensor], step: float) -> Tensor:

@@ -54,4 +54,4 @@ def voxel_features(image: LabelledImage, scales_mm: tuple[float, ...]) -> NDArra
 
 def _scaled(channel: NDArray[np.float64]) -> NDArray[np.float64]:
     low, middle, high = np.quantile(channel, [0.05, 0.5, 0.95])
-    return (channel - middle) / max((high - low) / 2.0, 1e-12)
+    return np.asarray((channel - middle) / max((high - low) / 2.0, 1e-12))
