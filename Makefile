@@ -36,6 +36,7 @@ benchmarks: $(READY)
 	@$(BIN)/python benchmarks/year.py --write
 	@$(BIN)/python benchmarks/predictors.py --write
 	@$(BIN)/python benchmarks/predictors_nets.py --data hippocampus nuclei --write
+	@$(BIN)/python benchmarks/reverse_classification.py --write
 
 $(READY): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { \

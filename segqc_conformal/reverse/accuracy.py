@@ -135,7 +135,7 @@ class ReverseClassificationAccuracy:
             (case.case_id, name, reference.case_id, distance, value)
             for (reference, distance), segmented in zip(chosen, found, strict=True)
             for name, value in reverse_dice(
-                segmented, _reference_mask(reference), self.structures
+                segmented, _reference_mask(reference), self.structures, len(case.spatial_shape)
             ).items()
         ]
         columns = ["case_id", "structure", "reference_case_id", "distance", "reverse_dice"]

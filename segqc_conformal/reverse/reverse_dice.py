@@ -20,7 +20,10 @@ FEATURES = tuple(
 
 
 def reverse_dice(
-    segmented: NDArray[np.int64], reference: NDArray[np.int64], structures: Mapping[str, int]
+    segmented: NDArray[np.int64],
+    reference: NDArray[np.int64],
+    structures: Mapping[str, int],
+    spatial_axes: int,
 ) -> dict[str, float]:
     """Return the Dice of a reference's segmentation and its reference mask, by structure.
 
@@ -29,6 +32,7 @@ def reverse_dice(
     segmented, reference : ndarray of int, shape ``(*spatial)`` or ``(regions, *spatial)``
         `segmented` on the grid of the reference, in a form of its own.
     structures : mapping of str to int
+    spatial_axes : int
 
     Returns
     -------
@@ -43,14 +47,13 @@ def reverse_dice(
 
     Examples
     --------
-    >>> reverse_dice(np.array([1, 1, 0]), np.array([1, 0, 0]), {"a": 1, "b": 2})
+    >>> reverse_dice(np.array([1, 1, 0]), np.array([1, 0, 0]), {"a": 1, "b": 2}, 1)
     {'a': 0.6666666666666666, 'b': nan}
     """
-    axes = min(segmented.ndim, reference.ndim)
     found = {}
     for name, label in structures.items():
-        there = in_structure(reference, label, axes)
-        said = in_structure(segmented, label, axes)
+        there = in_structure(reference, label, spatial_axes)
+        said = in_structure(segmented, label, spatial_axes)
         found[name] = dice(said, there) if there.any() else np.nan
     return found
 
