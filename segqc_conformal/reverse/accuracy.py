@@ -174,7 +174,12 @@ class ReverseClassificationAccuracy:
             "backend": repr(self.backend),
             "nearest": self.nearest,
             "references": {
-                name: _bytes_hash(self._described[name], case.image, _reference_mask(case))
+                name: _bytes_hash(
+                    self._described[name],
+                    case.image,
+                    _reference_mask(case),
+                    np.array(case.spacing),
+                )
                 for name, case in self._cases.items()
             },
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -55,7 +55,7 @@ class AtlasRegistration:
     stiffness: float = 1.0
     affine_steps: int = 30
     free_form_steps: int = 30
-    device: str | None = None
+    device: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         """Check the settings."""
