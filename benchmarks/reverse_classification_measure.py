@@ -36,7 +36,7 @@ def rank_correlation(table: pd.DataFrame) -> float:
     )
 
 
-def measured(tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
+def measured(tables: Mapping[str, pd.DataFrame], replicates: int = 1000) -> dict[str, Any]:
     """Measure each backend's table; all hold the same rows.
 
     Regressors are cross-fitted on these rows, by patient; intervals are bootstraps of the patients.
@@ -52,7 +52,9 @@ def measured(tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
     rows = []
     for structure in first["structure"].unique():
         here = (kept & (first["structure"] == structure)).to_numpy()
-        rows += _rows(structure, first[here], {name: one[here] for name, one in scores.items()})
+        counts = patient_counts(first.loc[here, "patient_id"], replicates)
+        seen = {name: one[here] for name, one in scores.items()}
+        rows += _rows(structure, first.loc[here, "dice"].to_numpy(), seen, counts)
     return {
         "patients": int(first["patient_id"].nunique()),
         "left_out": int((~kept).sum()),
@@ -69,12 +71,14 @@ def _predicted(table: pd.DataFrame, kept: pd.Series, names: tuple[str, ...]) -> 
 
 
 def _rows(
-    structure: str, table: pd.DataFrame, scores: dict[str, NDArray[np.float64]]
+    structure: str,
+    dice: NDArray[np.float64],
+    scores: dict[str, NDArray[np.float64]],
+    counts: NDArray[np.int64],
 ) -> list[dict[str, Any]]:
-    counts, dice = patient_counts(table["patient_id"]), table["dice"].to_numpy()
     rows = []
     for name, score in scores.items():
-        row: dict[str, Any] = {"structure": structure, "score": name, "cases": len(table)}
+        row: dict[str, Any] = {"structure": structure, "score": name, "cases": dice.size}
         for word, metric in (("spearman", spearman), ("pearson", pearson)):
             row[word] = list(bootstrap_interval(metric, score, dice, counts))
         row["aurc"] = list(bootstrap_interval(aurc, score, 1.0 - dice, counts))

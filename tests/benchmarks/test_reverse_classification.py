@@ -35,7 +35,7 @@ def figures() -> dict[str, object]:
         "nearest": 2,
         "choosing": 4,
         "backends": dict.fromkeys(tables, of),
-        **measured(tables),
+        **measured(tables, replicates=200),
     }
 
 
