@@ -39,6 +39,7 @@ benchmarks: $(READY)
 	@$(BIN)/python benchmarks/predictors_nets.py --data hippocampus nuclei --write
 	@$(BIN)/python benchmarks/one_class.py --write
 	@$(BIN)/python benchmarks/refinement.py --write
+	@$(BIN)/python benchmarks/reverse_classification.py --write
 
 $(READY): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { \

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from segqc_conformal.quality.correlation import feature_correlations
     from segqc_conformal.quality_gate import QualityGate
     from segqc_conformal.recalibration import recalibrate, rollback, status
+    from segqc_conformal.reverse.accuracy import ReverseClassificationAccuracy
     from segqc_conformal.sampling.augmentations import Affine, Flip, Intensity, Noise, Rotate90
     from segqc_conformal.sampling.deep_ensemble import DeepEnsemble
     from segqc_conformal.sampling.drop_weights import DropWeights
@@ -71,6 +72,7 @@ _HOME = {
     "OneClass": "one_class",
     "Predictor": "sampling.predictor",
     "QualityGate": "quality_gate",
+    "ReverseClassificationAccuracy": "reverse.accuracy",
     "Rotate90": "sampling.augmentations",
     "SamplingError": "errors",
     "SegqcError": "errors",
@@ -117,6 +119,7 @@ __all__ = [
     "OneClass",
     "Predictor",
     "QualityGate",
+    "ReverseClassificationAccuracy",
     "Rotate90",
     "SamplingError",
     "SegqcError",

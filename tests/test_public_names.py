@@ -54,7 +54,16 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 @pytest.mark.parametrize(
     "package",
-    ["calibrators", "monitors", "case_log", "evaluation", "features", "reports", "quality"],
+    [
+        "calibrators",
+        "monitors",
+        "case_log",
+        "evaluation",
+        "features",
+        "reports",
+        "quality",
+        "reverse",
+    ],
 )
 def test_names_of_a_package_resolve(package: str) -> None:
     module = import_module(f"segqc_conformal.{package}")
@@ -63,7 +72,9 @@ def test_names_of_a_package_resolve(package: str) -> None:
 
 
 def test_stages_never_import_later_ones() -> None:
-    order = "sampling uncertainty measures features quality calibrators one_class case_log".split()
+    order = (
+        "sampling uncertainty measures features quality reverse calibrators one_class case_log"
+    ).split()
     for number, stage in enumerate(order):
         root = import_module(f"segqc_conformal.{stage}").__path__[0]
         later = "|".join([*order[number + 1 :], "monitors", "recalibration", "cli", "reports"])
