@@ -9,9 +9,8 @@ import numpy as np
 import pandas as pd
 
 from segqc_conformal.case import Case
-from segqc_conformal.errors import InputError
+from segqc_conformal.errors import InputError, why_failed
 from segqc_conformal.features.case_files import CaseFiles
-from segqc_conformal.features.extractor import why_failed
 from segqc_conformal.features.table import FIT_PATIENT, check_feature_table, fit_patient_flags
 from segqc_conformal.progress_bar import progress_bar
 from segqc_conformal.reverse.accuracy import ReverseClassificationAccuracy
