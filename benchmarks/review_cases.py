@@ -76,9 +76,7 @@ def _case(case: sq.Case, ensemble: sq.DeepEnsemble) -> Tables:
     return together, pd.concat(patches, ignore_index=True)
 
 
-def _slices(
-    structure: JudgedStructure, reference: NDArray[np.bool_], case_id: str
-) -> pd.DataFrame:
+def _slices(structure: JudgedStructure, reference: NDArray[np.bool_], case_id: str) -> pd.DataFrame:
     scored = [
         slice_rows(structure, case_id, score)[[*KEYS, "score"]].rename(columns={"score": score})
         for score in SLICE_SCORES

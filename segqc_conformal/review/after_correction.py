@@ -25,8 +25,8 @@ def after_correction(
         Of `slice_rows`, of one case or many, with the scores made before any correction.
     corrected : DataFrame
         ``case_id, structure, slice`` and ``error``: what was wrong with each corrected slice, in
-        the unit of the scores: ``wrong_ml`` of `slice_errors` for "expected_error_sum", ``1 - dice``
-        for "soft_dice_confidence" or "pairwise_dice". All corrected so far, in any order.
+        the unit of the scores: of `slice_errors`, ``wrong_ml`` for "expected_error_sum" and
+        ``1 - dice`` for "soft_dice_confidence" or "pairwise_dice". All corrected so far.
     correlation : float in [0, 1)
         Of the surplus (error less score) of two neighbouring slices; 0: what is found in a slice
         says nothing of others.

@@ -99,6 +99,7 @@ def find_regions(
     rows = in_order(_rows(kept, parts, errors * doubt, structures, case_id))
     places = np.zeros(len(sizes), dtype=np.int32)
     places[rows.pop("part").to_numpy(dtype=int)] = rows["place"]
+    rows.insert(0, "place", rows.pop("place"))
     return Regions(rows, places[parts])
 
 
@@ -121,8 +122,8 @@ def _rows(
     spacing, axes = structures[0].spacing_mm, parts.ndim
     boxes = ndimage.find_objects(parts)
     found = [boxes[number - 1] for number in kept]
-    first = np.array([[side.start for side in box] for box in found]).reshape(-1, axes)
-    last = np.array([[side.stop - 1 for side in box] for box in found]).reshape(-1, axes)
+    first = np.array([[side.start for side in box] for box in found], dtype=int).reshape(-1, axes)
+    last = np.array([[side.stop - 1 for side in box] for box in found], dtype=int).reshape(-1, axes)
     centre = np.array(ndimage.center_of_mass(parts > 0, parts, kept)).reshape(-1, axes)
     sums = np.array([ndimage.sum_labels(each, parts, kept) for each in errors])
     sums = sums.reshape(len(structures), -1)

@@ -13,7 +13,7 @@ from segqc_conformal.errors import GeometryError
 from segqc_conformal.quality.net.error_targets import intolerable_errors
 from segqc_conformal.review.slices import across_slices
 
-__all__ = ["OUTSIDE_MM", "INSIDE_MM", "SMALLEST", "slice_errors"]
+__all__ = ["INSIDE_MM", "OUTSIDE_MM", "SMALLEST", "slice_errors"]
 
 OUTSIDE_MM, INSIDE_MM, SMALLEST = 4.6, 3.1, 10
 
@@ -77,8 +77,7 @@ def slice_errors(
     others = tuple(place for place in range(3) if place != axis)
     far = intolerable_errors(mask, reference, spacing_mm, outside_mm, inside_mm, smallest)
     judged, known, shared, wrong, intolerable = (
-        each.sum(axis=others)
-        for each in (mask, reference, mask & reference, mask ^ reference, far)
+        each.sum(axis=others) for each in (mask, reference, mask & reference, mask ^ reference, far)
     )
     voxel_ml = prod(spacing_mm) / 1000.0
     table = pd.DataFrame(

@@ -34,9 +34,7 @@ def across_slices(shape: tuple[int, ...], spacing_mm: tuple[float, ...]) -> int:
     return shape.index(1) if 1 in shape else slice_axis(spacing_mm)
 
 
-def slice_rows(
-    structure: JudgedStructure, case_id: str, score: str = SLICE_SCORE
-) -> pd.DataFrame:
+def slice_rows(structure: JudgedStructure, case_id: str, score: str = SLICE_SCORE) -> pd.DataFrame:
     """Score each slice of a structure that is worth a look.
 
     Parameters

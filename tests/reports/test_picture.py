@@ -6,8 +6,9 @@ import pytest
 
 from segqc_conformal.case import Case
 from segqc_conformal.errors import GeometryError
-from segqc_conformal.reports.picture import GAP, MASK_COLOUR, REFERENCE_COLOUR, Picture, mid_slice
+from segqc_conformal.reports.picture import GAP, MASK_COLOUR, REFERENCE_COLOUR, Picture
 from segqc_conformal.reports.png import png_bytes
+from segqc_conformal.reports.slice_picture import mid_slice
 
 
 def decoded(png):

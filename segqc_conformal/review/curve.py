@@ -5,23 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from segqc_conformal.dice import dice_from_volumes
-from segqc_conformal.errors import GeometryError, InputError
-from segqc_conformal.review.after_correction import CORRELATION, expected_surplus
+from segqc_conformal.errors import InputError
 
-__all__ = [
-    "ReviewCurve",
-    "corrected_dice",
-    "corrected_mask",
-    "perfect_curve",
-    "random_curve",
-    "reranked_order",
-    "review_curve",
-    "time_saved",
-]
+__all__ = ["ReviewCurve", "perfect_curve", "random_curve", "review_curve", "time_saved"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,105 +132,3 @@ def time_saved(curve: ReviewCurve, other: ReviewCurve, found: float) -> float:
     """
     needed = other.looked_for(found)
     return 1.0 - curve.looked_for(found) / needed if needed else float("nan")
-
-
-def reranked_order(
-    score: ArrayLike,
-    error: ArrayLike,
-    case: ArrayLike,
-    slices: ArrayLike,
-    correlation: float = CORRELATION,
-) -> NDArray[np.int64]:
-    """Return the order in which slices are looked at if the list is made anew after each of them.
-
-    Parameters
-    ----------
-    score, error : array_like, shape ``(slices,)`` or ``(structures, slices)``
-        In one unit, see `after_correction`; NaN where a structure is not on the list. The next
-        slice is that with the largest score of any structure.
-    case : array_like, shape ``(slices,)``
-    slices : array_like of int, shape ``(slices,)``
-        Number of the slice in its case.
-    correlation : float in [0, 1)
-
-    Returns
-    -------
-    ndarray of int64, shape ``(slices,)``
-
-    Notes
-    -----
-    Guarantee: none. The rule is that of `after_correction`.
-
-    Examples
-    --------
-    >>> reranked_order([0.5, 0.1, 0.2], [0.9, 0.6, 0.0], ["c"] * 3, [4, 5, 9]).tolist()
-    [0, 1, 2]
-    """
-    scores, errors = np.atleast_2d(score).astype(float), np.atleast_2d(error).astype(float)
-    number = np.asarray(slices, dtype=np.int64)
-    _, of = np.unique(np.asarray(case), return_inverse=True)
-    members = [np.flatnonzero(of == i) for i in range(int(of.max(initial=-1)) + 1)]
-    surplus = np.full(scores.shape, np.nan)
-    now, order = np.nanmax(scores, axis=0), np.empty(len(number), dtype=np.int64)
-    for step in range(len(number)):
-        first = int(now.argmax())
-        order[step] = first
-        surplus[:, first] = errors[:, first] - scores[:, first]
-        own = members[of[first]]
-        expected = [expected_surplus(number[own], each[own], correlation) for each in surplus]
-        fresh = np.nanmax(np.maximum(scores[:, own] + np.array(expected), 0.0), axis=0)
-        now[own] = np.where(np.isin(own, order[: step + 1]), -np.inf, fresh)
-    return order
-
-
-def corrected_mask(
-    mask: NDArray[np.generic], reference: NDArray[np.generic], looked_at: NDArray[np.bool_]
-) -> NDArray[np.generic]:
-    """Return a mask that was corrected where somebody looked: there it is the reference.
-
-    Examples
-    --------
-    >>> mask, reference = np.array([1, 0, 0]), np.array([1, 1, 1])
-    >>> corrected_mask(mask, reference, np.array([True, True, False])).tolist()
-    [1, 1, 0]
-    """
-    if not mask.shape == reference.shape == looked_at.shape:
-        raise GeometryError(
-            f"reference and looked_at of shape {mask.shape}",
-            (reference.shape, looked_at.shape),
-            "give them on the grid of the mask",
-        )
-    return np.where(looked_at, reference, mask)
-
-
-def corrected_dice(errors: pd.DataFrame, looked_at: ArrayLike) -> pd.Series:
-    """Return the Dice of each case and structure once the slices looked at are corrected.
-
-    Parameters
-    ----------
-    errors : DataFrame
-        Of `slice_errors`, all slices of the cases.
-    looked_at : array_like of bool, shape ``(rows,)``
-
-    Returns
-    -------
-    Series
-        By ``case_id`` and ``structure``.
-
-    Examples
-    --------
-    >>> errors = pd.DataFrame({"case_id": "c", "structure": "apex", "slice": [0, 1],
-    ...     "judged": [4, 4], "reference": [4, 4], "shared": [2, 4]})
-    >>> corrected_dice(errors, [True, False]).tolist(), corrected_dice(errors, [False] * 2).tolist()
-    ([1.0], [0.75])
-    """
-    opened = np.asarray(looked_at, dtype=bool)
-    known = errors["reference"]
-    whole = errors.assign(
-        judged=errors["judged"].where(~opened, known),
-        shared=errors["shared"].where(~opened, known),
-    )
-    sums = whole.groupby(["case_id", "structure"], sort=False)[["judged", "reference", "shared"]]
-    total = sums.sum()
-    dice = dice_from_volumes(total["shared"], total["judged"], total["reference"])
-    return pd.Series(dice, total.index, name="dice")
