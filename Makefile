@@ -34,6 +34,7 @@ benchmarks: $(READY)
 	@$(BIN)/python benchmarks/recalibration.py --write
 	@$(BIN)/python benchmarks/fault_campaign.py --write
 	@$(BIN)/python benchmarks/year.py --write
+	@$(BIN)/python benchmarks/review.py --write
 	@$(BIN)/python benchmarks/predictors.py --write
 	@$(BIN)/python benchmarks/predictors_nets.py --data hippocampus nuclei --write
 

@@ -16,7 +16,7 @@ PAGE = FOLDER.parent / "docs" / "benchmarks.md"
 # Of each there are figures NAME.json and a module NAME_page with `section(figures)`.
 BENCHMARKS = (
     *("splits", "guarantees", "monitors", "recalibration", "faults", "year"),
-    *("predictors", "features", "uncertainty"),
+    *("predictors", "features", "review", "uncertainty"),
 )
 
 

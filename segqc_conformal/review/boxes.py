@@ -18,6 +18,7 @@ def box_columns(
 
     Examples
     --------
+    >>> import numpy as np
     >>> box = np.array([[2, 4]])
     >>> box_columns(box, box, box, (1.0, 0.5))["centre_mm_1"].tolist()
     [2.0]
