@@ -61,7 +61,7 @@ def after_correction(
     [0.22, 0.201]
     """
     _check(rows, corrected, correlation)
-    known = rows.merge(corrected[[*KEYS, "error"]], how="left", on=KEYS)
+    known = rows[[*KEYS, "score"]].merge(corrected[[*KEYS, "error"]], how="left", on=KEYS)
     score = known["score"].to_numpy(dtype=float).copy()
     surplus = known["error"].to_numpy(dtype=float) - score
     for places in known.groupby(["case_id", "structure"], sort=False).indices.values():
