@@ -23,7 +23,7 @@ def box_columns(
     >>> box_columns(box, box, box, (1.0, 0.5))["centre_mm_1"].tolist()
     [2.0]
     """
-    columns = {}
+    columns: dict[str, NDArray[Any]] = {}
     for axis, step in enumerate(spacing_mm):
         columns |= {f"first_{axis}": first[:, axis], f"last_{axis}": last[:, axis]}
         columns |= {f"centre_{axis}": centre[:, axis], f"centre_mm_{axis}": centre[:, axis] * step}

@@ -13,6 +13,7 @@ from scipy import ndimage
 
 from segqc_conformal.errors import InputError
 from segqc_conformal.measures.distance import distance_inside, distance_to
+from segqc_conformal.measures.mask_box import mask_box
 from segqc_conformal.review.boxes import box_columns
 from segqc_conformal.review.order import in_order
 from segqc_conformal.review.voxel_doubt import EXPECTED_ERROR, doubtful_voxels, voxel_values
@@ -106,10 +107,13 @@ def find_regions(
 def _beyond(structure: JudgedStructure, tolerance_mm: float) -> NDArray[np.bool_]:
     mask, spacing = structure.judged.cpu().numpy(), structure.spacing_mm
     doubtful = doubtful_voxels(structure)
-    if not mask.any():
+    box = mask_box(mask | doubtful)
+    if box is None or not mask.any():
         return doubtful
-    away = np.where(mask, distance_inside(mask, spacing), distance_to(mask, spacing))
-    return np.asarray(doubtful & (away > tolerance_mm))
+    within = mask[box.slices]
+    away = np.where(within, distance_inside(within, spacing), distance_to(within, spacing))
+    doubtful[box.slices] &= away > tolerance_mm
+    return doubtful
 
 
 def _rows(

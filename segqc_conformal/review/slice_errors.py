@@ -80,6 +80,7 @@ def slice_errors(
         each.sum(axis=others) for each in (mask, reference, mask & reference, mask ^ reference, far)
     )
     voxel_ml = prod(spacing_mm) / 1000.0
+    held = np.flatnonzero(judged + known)
     table = pd.DataFrame(
         {
             "case_id": case_id,
@@ -93,4 +94,4 @@ def slice_errors(
             "dice": dice_from_volumes(shared, judged, known),
         }
     )
-    return table[(judged + known) > 0].reset_index(drop=True)
+    return table.iloc[held].reset_index(drop=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import prod
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -122,7 +123,7 @@ def _values(
     return np.asarray((values * held).sum(axis=1) / np.maximum(held.sum(axis=1), 1))
 
 
-def _by_slice(values: NDArray[np.generic], axis: int) -> NDArray[np.generic]:
+def _by_slice(values: NDArray[Any], axis: int) -> NDArray[Any]:
     return np.moveaxis(values, axis, 0).reshape(values.shape[axis], -1)
 
 
