@@ -42,7 +42,16 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 @pytest.mark.parametrize(
     "package",
-    ["calibrators", "monitors", "case_log", "evaluation", "features", "reports", "quality"],
+    [
+        "calibrators",
+        "monitors",
+        "case_log",
+        "evaluation",
+        "features",
+        "reports",
+        "quality",
+        "review",
+    ],
 )
 def test_names_of_a_package_resolve(package: str) -> None:
     module = import_module(f"segqc_conformal.{package}")

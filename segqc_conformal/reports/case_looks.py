@@ -100,13 +100,14 @@ class CaseFolders:
             first = in_order(slices_together(rows)).head(FIRST)
             slices, axis = first["slice"].tolist(), int(first["axis"].iloc[0])
             number = slices[0]
+        here = regions.labels if axis is None else regions.labels.take(number, axis)
         shown = slice_picture(
             case,
             axis,
             number,
             np.max([each.judged.numpy() * (i + 1) for i, each in enumerate(structures)], axis=0),
             np.max([voxel_values(each, EXPECTED_ERROR) for each in structures], axis=0),
-            regions.labels if len(regions.rows) else None,
+            regions.labels if here.any() else None,
         )
         count = 0 if axis is None else case.spatial_shape[axis]
         return CaseLook(slices, axis, count, regions.rows, shown), regions.labels, case
@@ -169,7 +170,8 @@ def look_at_cases(
             try:
                 looks[case_id], labels, case = folders.look(case_id)
             except SegqcError as error:
-                looks[case_id] = CaseLook(missing=str(error))
+                named = str(error) if error.case_id else f"case {case_id}: {error}"
+                looks[case_id] = CaseLook(missing=named)
                 continue
             if folder is not None:
                 affine = np.diag([*(*case.spacing, 1.0)[:3], 1.0])

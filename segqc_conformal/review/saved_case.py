@@ -60,7 +60,8 @@ def read_judged_structures(
 
     Notes
     -----
-    Guarantee: none.
+    Guarantee: none. Maps can be saved without the image's affine, so the shape alone says whether
+    they are of this image.
 
     Examples
     --------

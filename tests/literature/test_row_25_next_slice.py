@@ -75,10 +75,10 @@ def test_row_25_errors_are_found_sooner_than_in_the_order_of_the_volume(score: s
 def test_row_25_twin_scores_of_other_slices_are_no_better_than_chance(score: str) -> None:
     rng, areas = np.random.default_rng(2), []
     for rows in reviewed(score):
-        for _ in range(20):
+        for _ in range(8):
             other = rows.assign(score=rng.permutation(rows["score"]))
             areas.append(review_curve(in_order(other)[SCORES[score]]).area)
-    assert np.mean(areas) == pytest.approx(0.5, abs=0.03)
+    assert np.mean(areas) == pytest.approx(0.5, abs=0.05)
 
 
 def test_row_25_a_corrected_slice_never_comes_again_and_the_next_is_the_worst_of_the_rest() -> None:

@@ -75,6 +75,18 @@ def test_the_deployed_mask_is_judged_where_it_is_given(folders):
     assert "case c2: expected a mask" in found["c2"].missing
 
 
+def test_an_error_that_names_no_case_is_given_its_name(folders):
+    (folders / "maps/c1/mean_probability_other.nii.gz").write_bytes(
+        (folders / "maps/c1/mean_probability_lesion.nii.gz").read_bytes()
+    )
+    masks = folders / "masks"
+    masks.mkdir()
+    write_volume(masks / "c1.nii.gz", np.zeros((16, 16, 9, 2), np.int32), AFFINE)
+    read = CaseFolders(folders / "images", folders / "maps", {"lesion": 1, "other": 3}, masks)
+    (look,) = look_at_cases(["c1"], read, progress=False).values()
+    assert look.missing.startswith("case c1: expected a stack of at least 3 regions")
+
+
 def test_a_flat_image_has_regions_and_no_slices(tmp_path):
     uncertainty = sq.UncertaintyAccumulator(LABELS, (1.0, 1.0))
     p = np.full((1, 12, 12), 0.02)
