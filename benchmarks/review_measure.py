@@ -74,7 +74,7 @@ def measured(slices: pd.DataFrame, patches: pd.DataFrame) -> dict[str, Any]:
 def looked_at_together(slices: pd.DataFrame) -> pd.DataFrame:
     """Make one row of all structures of a slice: errors add up, the worst score counts."""
     by_slice = slices.groupby(["case_id", "slice"], sort=True)
-    sums = by_slice[["wrong_ml", "intolerable_ml"]].sum()
+    sums = by_slice[["wrong_ml", "intolerable_ml", "judged"]].sum()
     worst = by_slice[[*SLICE_SCORES, "region", "lacking"]].max()
     first = by_slice[["patient_id", "version", "case_doubt"]].first()
     items = pd.concat([first, worst, sums], axis=1).reset_index()
@@ -106,6 +106,7 @@ def slice_orders(listed: pd.DataFrame, slices: pd.DataFrame) -> dict[str, Order]
             orders[f"{name}, re-ranked ({correlation:g})"] = reranked_order(
                 wide[name], wide[target], listed["case_id"], number, correlation
             )
+    orders["largest mask"] = np.argsort(-listed["judged"].to_numpy(), kind="stable")
     orders["volume order"] = np.arange(len(listed))
     return orders
 

@@ -51,8 +51,9 @@ found once 10, 20 and 30 % of the slices were looked at, each with a 95 % interv
 patient. *Saved*: slices saved against the order of the volumes until {_percent(FOUND)} of the
 errors are found. *Within a case*: mean area over cases, each case's slices a list of their own.
 Scores are those of `slice_rows`; "case, then ..." opens the case of the lowest Soft Dice Confidence
-first; re-ranked: the list is made anew after each slice with what was found in it
-(`after_correction`, correlation in brackets)."""
+first; "largest mask" knows nothing of the samples: the slice with most judged voxels first;
+re-ranked: the list is made anew after each slice with what was found in it (`after_correction`,
+correlation in brackets)."""
 
 
 def _target(figures: dict[str, Any], target: str) -> str:
@@ -146,6 +147,8 @@ def _limits() -> str:
     return """### What these figures do not say
 
 - A person is taken to see every error of a slice, and each slice to cost the same.
+- Most wrong voxels lie along a surface, so the largest slices hold many: what the samples add to
+  size shows in the errors beyond tolerance.
 - A list across cases rewards large structures and bad cases; *within a case* does not.
 - A sum favours slices with much surface, a Dice small slices: each finds its own kind of error.
 - Re-ranked orders know the reference of the slices looked at, as a person who corrected them does.
