@@ -41,10 +41,11 @@ def measured(slices: pd.DataFrame, patches: pd.DataFrame) -> dict[str, Any]:
     listed = items[items["listed"]].reset_index(drop=True)
     beyond = {name: float(items.loc[~items["listed"], name].sum()) for name in TARGETS}
     orders = slice_orders(listed, slices)
+    targets = [name for name in TARGETS if listed[name].any()]  # a few patients may have none
     counts = patient_counts(listed["patient_id"], REPLICATES)
     drawn = {
         (target, name): _drawn(target, order, listed, beyond[target], counts)
-        for target in TARGETS
+        for target in targets
         for name, order in orders.items()
     }
     return {
@@ -53,13 +54,13 @@ def measured(slices: pd.DataFrame, patches: pd.DataFrame) -> dict[str, Any]:
         "slices": len(listed),
         "wrong_slices": int(items["wrong_slice"].sum()),
         "intolerable_slices": int((items["intolerable_ml"] > 0.0).sum()),
-        "unlisted": {name: beyond[name] / float(items[name].sum()) for name in TARGETS},
+        "unlisted": {name: beyond[name] / float(items[name].sum()) for name in targets},
         "rows": [
             _row(target, name, drawn[target, name], drawn[target, "volume order"][0])
             | {"within": _within(target, orders[name], listed)}
             for target, name in drawn
         ],
-        "limits": {target: _limits(target, listed, beyond[target]) for target in TARGETS},
+        "limits": {target: _limits(target, listed, beyond[target]) for target in targets},
         "reranked": [
             _difference(target, name, drawn[target, name], drawn[target, name.split(",")[0]])
             for target, name in drawn
@@ -119,7 +120,9 @@ def _drawn(
     # what lies beyond the list is drawn with the listed slices, as a share of their errors
     share = beyond / errors.sum()
     return [review_curve(errors[order], beyond)] + [
-        review_curve(errors[order], share * float(each @ errors), each[order]) for each in counts
+        review_curve(errors[order], share * float(each @ errors), each[order])
+        for each in counts
+        if each @ errors > 0.0
     ]
 
 

@@ -20,7 +20,7 @@ def section(figures: dict[str, Any]) -> str:
     return "\n\n".join(
         [
             _head(figures),
-            *(_target(figures, target) for target in NAMES),
+            *(_target(figures, target) for target in figures["limits"]),
             _reranked(figures),
             _dice(figures),
             _patches(figures),
@@ -91,11 +91,14 @@ def _reranked(figures: dict[str, Any]) -> str:
     lines = [
         (
             order.replace("_", " "),
-            *(_interval(cells[order, target], "difference", 1.0, 3) for target in NAMES),
+            *(
+                _interval(cells[order, target], "difference", 1.0, 3)
+                for target in figures["limits"]
+            ),
         )
         for order in orders
     ]
-    heads = ("order", *(name.lower() for name in NAMES.values()))
+    heads = ("order", *(NAMES[target].lower() for target in figures["limits"]))
     return f"""### Whether ranking again helps
 
 Area less that of the same score without ranking again, with a 95 % interval of the same draws.
