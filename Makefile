@@ -35,6 +35,7 @@ benchmarks: $(READY)
 	@$(BIN)/python benchmarks/fault_campaign.py --write
 	@$(BIN)/python benchmarks/year.py --write
 	@$(BIN)/python benchmarks/archive.py --write
+	@$(BIN)/python benchmarks/review.py --write
 	@$(BIN)/python benchmarks/predictors.py --write
 	@$(BIN)/python benchmarks/predictors_nets.py --data hippocampus nuclei --write
 	@$(BIN)/python benchmarks/one_class.py --write

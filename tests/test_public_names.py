@@ -63,6 +63,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
         "reports",
         "quality",
         "reverse",
+        "review",
     ],
 )
 def test_names_of_a_package_resolve(package: str) -> None:

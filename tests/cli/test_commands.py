@@ -13,10 +13,12 @@ from segqc_conformal.adapters.nifti import write_volume
 from segqc_conformal.case_log import CaseLog
 from segqc_conformal.cli.app import main
 from segqc_conformal.evaluation.voxel_errors import VoxelErrors, write_voxel_errors
+from segqc_conformal.features.saved_maps import save_maps
 from segqc_conformal.features.table import read_table, write_table
 from segqc_conformal.gate import CalibratedGate
 from segqc_conformal.patients import pseudonym, split_patients
 from segqc_conformal.quality.predictor import fit_quality
+from segqc_conformal.uncertainty.accumulator import UncertaintyAccumulator
 from segqc_conformal.verdict_table import VERDICT_COLUMNS
 
 Cohort = Callable[..., pd.DataFrame]
@@ -700,6 +702,34 @@ def test_review_lists_every_referred_case(
         assert segqc("review", "v.csv", "--out", out) == 0
         assert f"{len(referred)} cases to look at" in segqc.out
     assert sorted(read_table("list.csv")["case_id"]) == sorted(referred["case_id"])
+
+
+def test_review_says_where_to_look(segqc: Segqc, saved: CalibratedGate, cohort: Cohort) -> None:
+    write_table(cohort(6, 5000, empty=1.0), "new.csv")
+    assert segqc("judge", "calibration", "new.csv", "--out", "v.csv") == 0
+    uncertainty = UncertaintyAccumulator({"anterior": 1, "posterior": 2}, (1.0, 1.0, 2.0))
+    p = np.full((3, 8, 8, 6), 0.01)
+    p[1, 2:6, 2:6, 2:5] = 0.8
+    p[1, 2:6, 2:6, 3], p[2, 2:6, 2:6, 3] = 0.5, 0.4
+    uncertainty.update(np.stack([1.0 - p[1] - p[2], p[1], p[2]]))
+    Path("images").mkdir()
+    for case in ("c5000", "c5001"):
+        save_maps(uncertainty, Path("maps") / case)
+        write_volume(f"images/{case}.nii.gz", p[1].astype(np.float32), np.diag([1, 1, 2.0, 1]))
+    words = ("--images", "images", "--maps", "maps", "--structures", "anterior=1,posterior=2")
+    assert segqc("review", "v.csv", "--out", "list.csv", *words, "--regions", "regions") == 0
+    assert segqc.err.count("not shown: case c") == 4
+    rows = read_table("list.csv")
+    assert len(rows) == 6
+    assert rows["worst_slice"].dropna().tolist() == [3, 3]
+    assert rows["not_shown"].notna().sum() == 4
+    assert Path("regions/c5001.nii.gz").exists()
+    assert segqc("review", "v.csv", "--out", "list.html", *words) == 0
+    assert "first 3" in Path("list.html").read_text("utf-8")
+    for some in (words[:2], words[:4], ("--regions", "regions"), ("--masks", "images")):
+        assert segqc("review", "v.csv", "--out", "list.csv", *some) == 1
+        assert "--images, --maps and --structures together" in segqc.err
+    assert segqc("review", "v.csv", "--out", "list.pdf", *words) == 1
 
 
 def test_compare_ranks_predictors_on_patients_that_fitted_nothing(

@@ -16,7 +16,7 @@ ROW = LiteratureRow(
     paper="Moradi et al. 2020",
     signal="a case's predicted quality decides whether the branch of the segmented structure or "
     "that of the whole image speaks about disease",
-    names=("review.routes", "review.QualityRouter", "QualityGate"),
+    names=("review.routes", "review.QualityRouter", "quality_gate.QualityGate"),
     asserted="where disease can be read from the structure only if its mask is good, routing by "
     "the certified gate finds it better than either branch alone",
     reconstruction="the threshold of the gate is certified instead of chosen; the weight is the "
