@@ -45,7 +45,7 @@ def diagnose(
     structures : mapping of str to int, optional
         Labels that masks should hold.
     model : path, optional
-        A ``.pt2`` file; run on the first image that can be read.
+        A file, as `check_model` reads it; run on the first image that can be read.
     spacing_mm : tuple of float, optional
         Voxel size of ``.npz`` probabilities where no file holds it.
     track : callable, optional

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from segqc_conformal.adapters.nnunet import NnunetFolder, is_nnunet_folder
 from segqc_conformal.doctor import Finding
 from segqc_conformal.errors import InputError, SegqcError
 from segqc_conformal.features.case_files import CaseFiles
@@ -115,7 +116,9 @@ def _sample_oddities(case: Case, found: FoundCases, structures: Mapping[str, int
         return []
     from segqc_conformal.sampling.stored_samples import StoredSamples
 
-    sampler = StoredSamples(found.samples, model_id="doctor")
+    folder = found.samples[case.case_id][0].parent
+    channels = NnunetFolder(folder).channels if is_nnunet_folder(folder) else "exclusive"
+    sampler = StoredSamples(found.samples, model_id="doctor", channels=channels)
     samples = sampler(None, case.channels_first(), case_id=case.case_id)
     classes = [len(sample) for sample in samples]  # reading each one checks it
     if structures and max(structures.values()) >= max(2, *classes):

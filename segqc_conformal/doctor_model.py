@@ -23,7 +23,7 @@ def check_model(model: nn.Module | str | Path) -> tuple[list[Finding], nn.Module
 
     Parameters
     ----------
-    model : torch.nn.Module or path of a ``.pt2`` file
+    model : torch.nn.Module or path of a ``.pt2``, ``.ts``, ``.pt`` or ``.onnx`` file
 
     Returns
     -------
@@ -41,12 +41,12 @@ def check_model(model: nn.Module | str | Path) -> tuple[list[Finding], nn.Module
     >>> findings[1].message
     '1 active layers: MCDropout can draw samples'
     """
-    from segqc_conformal.adapters.torch_export import load_exported_program
+    from segqc_conformal.features.programs import load_program
     from segqc_conformal.sampling.model_identity import weights_identity
 
     exported = isinstance(model, str | Path)
     try:
-        module = load_exported_program(model) if isinstance(model, str | Path) else model
+        module = load_program(model) if isinstance(model, str | Path) else model
         found = Finding("ok", "model", f"readable, model_id {weights_identity(module)}")
     except SegqcError as error:
         return [Finding("problem", "model", str(error))], None

@@ -58,7 +58,7 @@ def doctor(
         typer.Option(
             metavar="FILE",
             show_default=False,
-            help="A .pt2 file. With images it is run on the first one.",
+            help="A .pt2, .ts, .pt or .onnx file. With images it is run on the first one.",
         ),
     ] = None,
     spacing: Annotated[

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from segqc_conformal.adapters.nnunet import is_nnunet_folder
 from segqc_conformal.errors import FileFormatError, InputError
 from segqc_conformal.features.case_files import CaseFiles
 from segqc_conformal.features.case_list import ListedCase
@@ -104,6 +105,7 @@ def find_samples(
     folder : path
         Holds, for each case, ``<case_id>.npz``, or ``<case_id>.nii.gz`` of shape
         ``(x, y, z, classes)``, or a folder ``<case_id>/`` of such NIfTI files, one per sample.
+        Of a folder of nnU-Net v2, whose masks lie beside, only ``.npz`` files count.
     apart : collection of path
         Folders that hold something else (masks, images), even where they lie inside `folder`.
 
@@ -123,7 +125,11 @@ def find_samples(
     -----
     Guarantee: none.
     """
-    files = {case_id: (path,) for case_id, path in find_files(folder, (".npz", *NIFTI)).items()}
+    nnunet = is_nnunet_folder(folder)
+    suffixes = (".npz",) if nnunet else (".npz", *NIFTI)
+    files = {case_id: (path,) for case_id, path in find_files(folder, suffixes).items()}
+    if nnunet:
+        return files
     others = {Path(other).resolve() for other in apart}
     inner: dict[str, tuple[Path, ...]] = {}
     for part in sorted(Path(folder).iterdir()):
@@ -142,7 +148,7 @@ def find_samples(
 def find_cases(
     *,
     images: str | Path | None = None,
-    probabilities: str | Path | None = None,
+    probabilities: str | Path | Sequence[Path] | None = None,
     masks: str | Path | None = None,
     references: str | Path | None = None,
     listed: Iterable[ListedCase] | None = None,
@@ -154,8 +160,9 @@ def find_cases(
     ----------
     images : path, optional
         Folder of NIfTI images, ``<case_id>.nii.gz``. With `probabilities` it only gives the grid.
-    probabilities : path, optional
-        Folder of saved probabilities (see `find_samples`).
+    probabilities : path or sequence of path, optional
+        Folder of saved probabilities (see `find_samples`), or the folders of nnU-Net, one for
+        each fold; its images may be named ``<case_id>_0000.nii.gz``.
     masks, references : path, optional
         Folders of deployed and reference masks, ``<case_id>.nii.gz``. A case without a file in
         `masks` fails, a case without one in `references` has no known Dice.
@@ -180,10 +187,15 @@ def find_cases(
     -----
     Guarantee: every listed case comes out, whether its files exist or not.
     """
-    folder = Path(probabilities or images or ".")
+    one = probabilities is None or isinstance(probabilities, str | Path)
+    folds = () if one else tuple(probabilities)
+    folder = folds[0] if folds else Path(probabilities or images or ".")
     scans = {} if images is None else find_files(images)
     others = [other for other in (images, masks, references) if other is not None]
-    samples = {} if probabilities is None else find_samples(probabilities, apart=others)
+    if folds:
+        samples = _samples_of_folds(folds)
+    else:
+        samples = {} if probabilities is None else find_samples(folder, apart=others)
     main = {name: paths[0] for name, paths in samples.items()} if probabilities else scans
     deployed = {} if masks is None else find_files(masks)
     known = {} if references is None else find_files(references)
@@ -199,12 +211,21 @@ def find_cases(
             continue
         paths = samples.setdefault(case.case_id, (folder / f"{case.case_id}.npz",))
         whole = paths[0] if paths[0].parent == folder else paths[0].parent
-        scan = scans.get(case.case_id)
+        scan = scans.get(case.case_id, scans.get(f"{case.case_id}_0000"))
         cases.append(StoredCaseFiles(*ids, whole, *files, paths, scan, spacing_mm))
     if not cases:
         raise InputError("at least one case", f"none in {folder}", _what_is_read(probabilities))
     taken = {case.case_id for case in cases}
     return FoundCases(tuple(cases), _left_over([main, deployed, known], taken), samples)
+
+
+def _samples_of_folds(folders: Sequence[Path]) -> dict[str, tuple[Path, ...]]:
+    """Find a path in each fold of nnU-Net; one that does not exist makes its case fail."""
+    case_ids = {case_id for folder in folders for case_id in find_samples(folder)}
+    return {
+        case_id: tuple(folder / f"{case_id}.npz" for folder in folders)
+        for case_id in sorted(case_ids)
+    }
 
 
 def _path(files: Mapping[str, Path], case_id: str, folder: Path) -> Path:
@@ -216,7 +237,7 @@ def _left_over(folders: list[dict[str, Path]], taken: set[str]) -> tuple[Path, .
     return tuple(path for files in folders for name, path in files.items() if name not in taken)
 
 
-def _what_is_read(probabilities: str | Path | None) -> str:
+def _what_is_read(probabilities: object) -> str:
     if probabilities is None:
         return "give a folder of NIfTI images, <case_id>.nii.gz"
     return (
