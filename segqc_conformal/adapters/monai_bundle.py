@@ -100,7 +100,7 @@ def load_bundle(
 
 
 def _parser(folder: Path) -> Any:
-    from monai.bundle import ConfigParser
+    from monai.bundle.config_parser import ConfigParser
 
     configs = folder / "configs"
     names = [f"inference.{ending}" for ending in ("json", "yaml", "yml")]
@@ -159,7 +159,7 @@ def _preprocessing(parser: Any, folder: Path) -> Callable[[Tensor], Tensor] | No
 
 
 def _can_be_run(step: Any) -> bool:
-    from monai.transforms import RandomizableTrait
+    from monai.transforms.traits import RandomizableTrait
 
     fixed = not isinstance(step, RandomizableTrait)
     return (fixed and _module(step) == "intensity") or type(step).__name__ in _READS_OR_TYPES

@@ -168,4 +168,3 @@ class NnunetFolder:
         return FileFormatError(
             f"{name} of nnU-Net v2 in {self.path.name}", received, "copy it from nnU-Net's output"
         )
-

@@ -15,7 +15,7 @@ from segqc_conformal.errors import FileFormatError, InputError, on_one_line
 
 __all__ = ["OnnxModel"]
 
-_TYPES = {
+_TYPES: dict[str, type[np.floating[Any]]] = {
     "tensor(float)": np.float32,
     "tensor(float16)": np.float16,
     "tensor(double)": np.float64,
@@ -122,11 +122,12 @@ def _weight_files(path: Path) -> list[Path]:
     onnx = _library("onnx")
     try:
         model = onnx.load(path, load_external_data=False)
-        outside = [each for each in _tensors(model) if onnx.external_data_helper.uses_external_data(each)]
-    except Exception as error:
+    except Exception as error:  # protobuf's own kinds
         raise _unreadable(path, error) from error
-    named = {entry.value for each in outside for entry in each.external_data if entry.key == "location"}
-    return [path.parent / name for name in sorted(named)]
+    # filled in only where a tensor lies outside
+    told = [entry for tensor in _tensors(model) for entry in tensor.external_data]
+    names = {entry.value for entry in told if entry.key == "location"}
+    return [path.parent / name for name in sorted(names)]
 
 
 def _tensors(part: Any) -> Iterator[Any]:

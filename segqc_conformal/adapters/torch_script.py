@@ -49,7 +49,8 @@ def load_torchscript(path: str | Path) -> nn.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # deprecated since torch 2.9; hospitals still have it
         try:
-            return torch.jit.load(path, map_location="cpu").eval()  # type: ignore[no-untyped-call]
+            module: nn.Module = torch.jit.load(path, map_location="cpu")  # type: ignore[no-untyped-call]
+            return module.eval()
         except Exception as error:  # zip, pickle and torch's own kinds, by what is broken
             raise FileFormatError(
                 f"a readable TorchScript module in {path.name}",

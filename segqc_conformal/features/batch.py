@@ -130,7 +130,7 @@ def open_batch(
         "channels": channels,
         "spacing_mm": spacing_mm,
         "images": str(images),
-        "samples": [[str(path), path.stat().st_mtime_ns] for path in folders],
+        "samples": [[str(path), path.stat().st_mtime_ns] for path in folders if path.exists()],
     }
     hashed = sha256_hex(canonical_json(settings).encode())
     return Batch(found.cases, predictor, sampler, found.unused, hashed, folds)

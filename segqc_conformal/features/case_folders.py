@@ -127,7 +127,9 @@ def find_samples(
     """
     nnunet = is_nnunet_folder(folder)
     suffixes = (".npz",) if nnunet else (".npz", *NIFTI)
-    files = {case_id: (path,) for case_id, path in find_files(folder, suffixes).items()}
+    files: dict[str, tuple[Path, ...]] = {
+        case_id: (path,) for case_id, path in find_files(folder, suffixes).items()
+    }
     if nnunet:
         return files
     others = {Path(other).resolve() for other in apart}
@@ -187,16 +189,14 @@ def find_cases(
     -----
     Guarantee: every listed case comes out, whether its files exist or not.
     """
-    one = probabilities is None or isinstance(probabilities, str | Path)
-    folds = () if one else tuple(probabilities)
-    folder = folds[0] if folds else Path(probabilities or images or ".")
+    saved = _as_folders(probabilities)
+    folder = saved[0] if saved else Path(images or ".")
     scans = {} if images is None else find_files(images)
     others = [other for other in (images, masks, references) if other is not None]
-    if folds:
-        samples = _samples_of_folds(folds)
-    else:
-        samples = {} if probabilities is None else find_samples(folder, apart=others)
-    main = {name: paths[0] for name, paths in samples.items()} if probabilities else scans
+    samples = _samples_of_folds(saved) if len(saved) > 1 else {}
+    if len(saved) == 1:
+        samples = find_samples(folder, apart=others)
+    main = {name: paths[0] for name, paths in samples.items()} if saved else scans
     deployed = {} if masks is None else find_files(masks)
     known = {} if references is None else find_files(references)
     if listed is None:
@@ -206,7 +206,7 @@ def find_cases(
         mask = None if masks is None else _path(deployed, case.case_id, Path(masks))
         files = (mask, known.get(case.case_id), case.time)
         ids = (case.case_id, case.patient_id, case.site)
-        if probabilities is None:
+        if not saved:
             cases.append(CaseFiles(*ids, _path(scans, case.case_id, folder), *files))
             continue
         paths = samples.setdefault(case.case_id, (folder / f"{case.case_id}.npz",))
@@ -214,9 +214,17 @@ def find_cases(
         scan = scans.get(case.case_id, scans.get(f"{case.case_id}_0000"))
         cases.append(StoredCaseFiles(*ids, whole, *files, paths, scan, spacing_mm))
     if not cases:
-        raise InputError("at least one case", f"none in {folder}", _what_is_read(probabilities))
+        raise InputError("at least one case", f"none in {folder}", _what_is_read(bool(saved)))
     taken = {case.case_id for case in cases}
     return FoundCases(tuple(cases), _left_over([main, deployed, known], taken), samples)
+
+
+def _as_folders(probabilities: str | Path | Sequence[Path] | None) -> tuple[Path, ...]:
+    if probabilities is None:
+        return ()
+    if isinstance(probabilities, str | Path):
+        return (Path(probabilities),)
+    return tuple(probabilities)
 
 
 def _samples_of_folds(folders: Sequence[Path]) -> dict[str, tuple[Path, ...]]:
@@ -237,8 +245,8 @@ def _left_over(folders: list[dict[str, Path]], taken: set[str]) -> tuple[Path, .
     return tuple(path for files in folders for name, path in files.items() if name not in taken)
 
 
-def _what_is_read(probabilities: object) -> str:
-    if probabilities is None:
+def _what_is_read(saved: bool) -> str:
+    if not saved:
         return "give a folder of NIfTI images, <case_id>.nii.gz"
     return (
         "give a folder of saved probabilities: <case_id>.npz with the array 'probabilities' "

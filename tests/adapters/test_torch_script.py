@@ -41,7 +41,7 @@ def test_a_frozen_module_has_no_weights_and_needs_a_name(deployed, tmp_path):
 
 @pytest.mark.parametrize("sampler", [MCDropout(samples=2), DropWeights()])
 def test_its_dropout_and_weights_are_out_of_reach(deployed, sampler):
-    with pytest.raises(SamplingError, match="TorchScript|scripted or traced"):
+    with pytest.raises(SamplingError, match=r"TorchScript|scripted or traced"):
         sampler.model_id(Predictor(load_torchscript(deployed / "m.ts")))
 
 
