@@ -14,8 +14,8 @@ from torch.nn.utils import parametrizations, prune
 from segqc_conformal import errors
 from segqc_conformal.adapters.monai_bundle import load_bundle
 from segqc_conformal.adapters.nifti import write_volume
-from segqc_conformal.features.programs import load_program
 from segqc_conformal.errors import SamplingError
+from segqc_conformal.features.programs import load_program
 from segqc_conformal.sampling.augmentations import Affine, Flip, Noise
 from segqc_conformal.sampling.deep_ensemble import DeepEnsemble
 from segqc_conformal.sampling.drop_weights import DropWeights
