@@ -63,9 +63,12 @@ def _dropout(module: nn.Module) -> Finding:
 
 
 def _exported_dropout(module: nn.Module) -> Finding:
-    nodes = getattr(getattr(module, "graph", None), "nodes", ())
-    number = sum("dropout" in str(node.target) for node in nodes)
-    layers = f"{number} dropout layers, fixed" if number else "no dropout layers; fixed"
+    from torch.fx import GraphModule
+
+    layers = "fixed"  # TorchScript and ONNX do not tell which layers they have
+    if isinstance(module, GraphModule):
+        number = sum("dropout" in str(node.target) for node in module.graph.nodes)
+        layers = f"{number} dropout layers, fixed" if number else "no dropout layers; fixed"
     return Finding(
         "ok",
         "dropout",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["find_programs", "load_program", "programs_as_sampler"]
 
-_SUFFIXES = (".pt2", ".ts", ".pt", ".onnx")
+_SUFFIXES = (".pt2", ".ts", ".onnx", ".pt")
 _WHAT_IS_READ = (
     "give a folder of saved probabilities (<case_id>.npz, <case_id>.nii.gz or <case_id>/ of "
     "NIfTI samples), folders of nnUNetv2_predict --save_probabilities, or with --images models: "
@@ -40,10 +40,12 @@ def find_programs(source: str) -> tuple[Path, ...]:
     Raises
     ------
     FileFormatError
-        If a file does not exist or is of another kind.
+        If a file does not exist or is of another kind, or if there are several kinds: an ensemble
+        that held one network twice, in two shapes, would not be noticed.
 
     Notes
     -----
+    In a folder ``.pt`` files do not count, as checkpoints of training lie there under that name.
     Guarantee: none.
 
     Examples
@@ -55,11 +57,21 @@ def find_programs(source: str) -> tuple[Path, ...]:
     """
     if Path(source).is_dir() and not is_bundle(source):
         files = sorted(Path(source).glob("[!.]*"))
-        return tuple(path for path in files if path.suffix in _SUFFIXES)
+        return _of_one_kind(tuple(path for path in files if path.suffix in _SUFFIXES[:-1]))
     paths = tuple(Path(part.strip()) for part in source.split(","))
     for path in paths:
         if path.suffix not in _SUFFIXES and not is_bundle(path):
             raise FileFormatError("an existing folder or models", str(path), _WHAT_IS_READ)
+    return _of_one_kind(paths)
+
+
+def _of_one_kind(paths: tuple[Path, ...]) -> tuple[Path, ...]:
+    if len({path.suffix for path in paths}) > 1:
+        raise FileFormatError(
+            "models of one kind",
+            ", ".join(path.name for path in paths),
+            "name those of one kind, separated by commas",
+        )
     return paths
 
 

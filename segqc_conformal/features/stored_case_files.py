@@ -69,11 +69,14 @@ class StoredCaseFiles(CaseFiles):
         """
         first = self.samples[0]
         stored = _stored_spacing(first, self.case_id) if first.suffix == ".npz" else None
-        saved = first if first.suffix != ".npz" else _beside(first) or self.mask or self.reference
+        beside = _beside(first)
+        saved = first if first.suffix != ".npz" else beside or self.mask or self.reference
         grid = self.scan or saved
         if grid is None:
             return self._without_grid_file(stored or self.spacing_mm)
         case = self._read(grid)
+        if self.scan is not None and beside is not None:
+            replace(self, mask=beside, reference=None)._read(self.scan)  # compares their geometry
         if self.scan is None:
             # The grid of a mask or of probabilities was read, not intensities: features of the
             # image must not see the reference mask.

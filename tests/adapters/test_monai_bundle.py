@@ -5,8 +5,10 @@ import pytest
 import torch
 from deployed_models import NETWORK, SHAPE, unet, write_bundle
 from monai.inferers import SlidingWindowInferer
+from typer.testing import CliRunner
 
 from segqc_conformal.adapters.monai_bundle import is_bundle, load_bundle
+from segqc_conformal.cli.app import app
 from segqc_conformal.errors import FileFormatError, InputError
 from segqc_conformal.sampling.mc_dropout import MCDropout
 from segqc_conformal.sampling.predictor import Predictor
@@ -64,6 +66,14 @@ def test_nothing_of_the_config_runs_unasked(tmp_path):
     assert not ran.exists()
     load_bundle(folder, trust_config=True)
     assert ran.exists()  # so the check above could have failed
+
+
+def test_the_command_asks_for_trust(deployed, scans, tmp_path):
+    words = ["extract", deployed / "bundle", "--images", scans, "--structures", "near=1"]
+    done = CliRunner().invoke(app, [*map(str, words), "--out", str(tmp_path / "t.csv")])
+    assert isinstance(done.exception, InputError)
+    assert "--trust-config" in str(done.exception)
+    assert not (tmp_path / "t.csv").exists()
 
 
 def test_weights_are_never_unpickled(tmp_path):

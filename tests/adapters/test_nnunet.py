@@ -92,6 +92,17 @@ def test_images_under_the_names_of_nnunet_are_found(folds, tmp_path):
     assert (means["c2"] == 0).all()
 
 
+def test_images_on_another_grid_than_the_masks_of_nnunet_are_refused(folds, tmp_path):
+    (tmp_path / "images").mkdir()
+    for number, affine in ((1, AFFINE), (2, AFFINE + np.diag([0, 0, 0.5, 0]))):
+        path = tmp_path / "images" / f"c{number}_0000.nii.gz"
+        write_volume(path, np.zeros(SHAPE, np.float32), affine)
+    table = read_table(extract(folds, "--images", tmp_path / "images"))
+    failed = table.drop_duplicates("case_id").set_index("case_id")["failed"]
+    assert failed.notna().tolist() == [False, True]
+    assert "with the image's affine" in failed["c2"]
+
+
 def test_regions_are_overlapping_and_count_in_the_order_of_dataset_json(tmp_path):
     folds = [write_fold(tmp_path / f"f{seed}", seed, REGIONS) for seed in (0, 1)]
     assert NnunetFolder(folds[0]).structures == {"whole": 1, "core": 2}

@@ -11,9 +11,11 @@ from typer.testing import CliRunner
 
 from segqc_conformal.adapters.monai_bundle import load_bundle
 from segqc_conformal.cli.app import app
+from segqc_conformal.diagnosis import diagnose
+from segqc_conformal.errors import FileFormatError
 from segqc_conformal.features.case_files import CaseFiles
 from segqc_conformal.features.extract import extract_features
-from segqc_conformal.features.programs import load_program
+from segqc_conformal.features.programs import find_programs, load_program
 from segqc_conformal.features.table import feature_columns, read_table
 from segqc_conformal.measures.schema import FeatureSchema
 from segqc_conformal.sampling.augmentations import Flip
@@ -71,6 +73,29 @@ def test_other_weights_give_other_features(deployed, scans):
         for predictor in (Predictor(load_program(deployed / "m.onnx")), Predictor(unet(seed=1)))
     )
     assert (one["feature_volume_ml"] - other["feature_volume_ml"]).abs().min() > 1e-4
+
+
+@pytest.mark.parametrize("file", ["m.pt2", "m.ts", "m.onnx"])
+def test_the_doctor_reads_each_file_and_runs_it(deployed, scans, file):
+    findings = diagnose(folder=scans, model=deployed / file, structures=STRUCTURES)
+    told = {finding.subject: finding for finding in findings}
+    assert told["model"].message.startswith("readable, model_id sha256:")
+    assert "fixed in evaluation mode" in told["dropout"].message
+    assert told["model on c1"].message == "(1, 16, 8, 8) -> (3, 16, 8, 8)"
+    assert {finding.level for finding in findings} == {"ok"}
+
+
+def test_models_of_two_kinds_are_no_ensemble(deployed):
+    for source in (str(deployed), f"{deployed / 'm.pt2'},{deployed / 'm.onnx'}"):
+        with pytest.raises(FileFormatError, match=r"models of one kind; received m\."):
+            find_programs(source)
+
+
+def test_checkpoints_of_training_in_a_folder_of_models_do_not_count(deployed, tmp_path):
+    for name in ("a.ts", "b.pt", ".hidden.ts"):
+        (tmp_path / name).write_bytes((deployed / "m.ts").read_bytes())
+    assert find_programs(str(tmp_path)) == (tmp_path / "a.ts",)
+    assert find_programs(str(tmp_path / "b.pt")) == (tmp_path / "b.pt",)
 
 
 @pytest.mark.parametrize("file", ["m.pt2", "m.ts", "bundle", "m.onnx"])
