@@ -18,8 +18,10 @@ from deployed_models import (
     write_onnx,
     write_torchscript,
 )
+from judged_slices import judge_of, network
 
 from segqc_conformal.adapters.nifti import write_volume
+from segqc_conformal.judged_model import JudgedModel
 
 
 @pytest.fixture(scope="session")
@@ -32,6 +34,12 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_onnx(model, folder / "m.onnx")
     write_bundle(model, folder / "bundle")
     return folder
+
+
+@pytest.fixture(scope="session")
+def judge() -> JudgedModel:
+    """Give a judge of deployed masks of small 2-D cases."""
+    return judge_of(network(), "deployed")
 
 
 @pytest.fixture

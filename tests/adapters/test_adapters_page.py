@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from deployed_models import SHAPE, unet
-from judged_slices import case, data, judge_of, network
+from judged_slices import case, data
 from monai.data import DataLoader, Dataset, MetaTensor
 from monai.engines import SupervisedEvaluator
 from monai.transforms import AsDiscreted
@@ -36,8 +36,7 @@ def test_every_way_of_the_page_to_load_a_model_predicts_the_same(deployed, tmp_p
     assert names["folds"].model_id(None) == "nnunet-v2-a"
 
 
-def test_every_way_of_the_page_into_a_monai_pipeline_runs(capsys):
-    judge = judge_of(network(), "deployed")
+def test_every_way_of_the_page_into_a_monai_pipeline_runs(judge, capsys):
     evaluator = SupervisedEvaluator(
         device=torch.device("cpu"),
         val_data_loader=DataLoader(Dataset([data(1, label=torch.zeros(1, 8, 8))])),

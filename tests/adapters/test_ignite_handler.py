@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 import torch
 from ignite.engine import Events
-from judged_slices import case, data, judge_of, network
+from judged_slices import case, data
 from monai.data import DataLoader, Dataset
 from monai.engines import SupervisedEvaluator
 from monai.transforms import AsDiscreted
@@ -28,11 +28,6 @@ def evaluator(model, handler, **more) -> SupervisedEvaluator:
         val_handlers=[handler],
         **more,
     )
-
-
-@pytest.fixture(scope="module")
-def judge():
-    return judge_of(network(), "deployed")
 
 
 def test_an_evaluation_ends_with_the_tables_of_all_its_cases(judge):

@@ -53,8 +53,7 @@ def test_ids_come_from_the_data_else_from_the_file(fused):
         transform({"image": torch.zeros(1, 8, 8)})
 
 
-def test_a_deployed_mask_is_judged_and_its_shape_checked():
-    judge = judge_of(network(), "deployed")
+def test_a_deployed_mask_is_judged_and_its_shape_checked(judge):
     transform = JudgeSegmentationd("image", judge, mask_key="pred")
     deployed = case(5, "deployed")
     _, (verdict,) = transform.with_verdicts(data(5, pred=MetaTensor(deployed.mask[None])))
