@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -128,6 +129,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("foreign-model-results"))
     parser.add_argument("--quick", action="store_true", help="at most 20 s on 2 cores")
     options = parser.parse_args()
+    missing = [name for name in ("deepbet", "nilearn") if find_spec(name) is None]
+    if missing:
+        parser.error(f"{', '.join(missing)} missing: pip install 'segqc-conformal[examples]'")
     if (options.out / "images").exists():
         parser.error(f"{options.out} holds an earlier run: name another folder with --out")
     walk(QUICK if options.quick else Sizes(), options.out)
