@@ -48,7 +48,8 @@ def doctor(
     model: Annotated[
         str | None,
         _option(
-            "FILE,...", "A .pt2 file, or those of an ensemble. Run on the first of the images."
+            "FILE,...",
+            "A .pt2, .ts, .pt or .onnx file, or those of an ensemble. Run on the first image.",
         ),
     ] = None,
     activation: Annotated[

@@ -25,7 +25,7 @@ _STRUCTURES = typer.Option(
 _IMAGES = typer.Option(
     metavar="DIR",
     show_default=False,
-    help="Images: CASE.nii.gz, or DICOM series CASE/. Needed with .pt2 files; with .npz files they "
+    help="Images: CASE.nii.gz, or DICOM series CASE/. Needed with models; with .npz files they "
     "give the grid.",
 )
 _MASKS = typer.Option(
@@ -49,12 +49,11 @@ _CASES = typer.Option(
 _MODEL_ID = typer.Option(
     metavar="NAME",
     show_default=False,
-    help="Name of the model. Required with saved probabilities; a .pt2 file is named by its "
-    "weights.",
+    help="Name of the model. Required with saved probabilities; a model is named by its weights.",
 )
 _ACTIVATION = typer.Option(
     show_default=False,
-    help="What turns the output of .pt2 files into probabilities.  \\[default: softmax]",
+    help="What turns the output of models into probabilities.  \\[default: softmax]",
 )
 _CHANNELS = typer.Option(
     show_default=False,
@@ -92,6 +91,11 @@ _WORKERS = typer.Option(
     "\\[default: cores of this machine]",
 )
 
+_TRUST_CONFIG = typer.Option(
+    "--trust-config",
+    help="Let the config of a MONAI bundle run code. It can run any Python: read it first.",
+)
+
 
 def extract(
     source: Annotated[
@@ -99,7 +103,8 @@ def extract(
         typer.Argument(
             metavar="INPUT",
             show_default=False,
-            help="Folder of saved probabilities, or .pt2 files (a folder, or separated by commas).",
+            help="Folder of saved probabilities; or models: .pt2, .ts, .pt, .onnx files or MONAI "
+            "bundles (a folder, or separated by commas).",
         ),
     ],
     out: Annotated[Path, _OUT],
@@ -120,6 +125,7 @@ def extract(
     shard: Annotated[str | None, _SHARD] = None,
     ray: Annotated[bool, _RAY] = False,
     workers: Annotated[int | None, _WORKERS] = None,
+    trust_config: Annotated[bool, _TRUST_CONFIG] = False,
 ) -> None:
     """Turn probabilities, or a model and images, into a feature table.
 
@@ -138,9 +144,13 @@ def extract(
     or one file CASE.nii.gz (x, y, z, classes); or a folder CASE/ of such
     NIfTI files, one for each sample.
 
-    A .pt2 file is a program saved by torch.export. It gets the image as it
-    stands in the file, as (1, channels, x, y, z), so it must scale intensities
-    itself. One program gives one sample; several are an ensemble.
+    Or the folders of nnUNetv2_predict --save_probabilities, separated by commas,
+    one for each fold: nnU-Net averages folds that are predicted in one run.
+
+    A model is a .pt2 file (torch.export), .ts or .pt (TorchScript), .onnx, or a
+    MONAI bundle. It gets the image as it stands in the file, as
+    (1, channels, x, y, z), so it must scale intensities itself; a bundle does
+    so by its preprocessing. One model gives one sample; several are an ensemble.
 
     Files of the same name belong to the same case. A case that cannot be used
     becomes a row that says why; the others go on. After an interruption, run
@@ -172,6 +182,7 @@ def extract(
         activation=activation,
         channels=channels,
         spacing_mm=None if spacing is None else parse_spacing(spacing),
+        trust_config=trust_config,
     )
     batch = opening()
     notes = Console(stderr=True, highlight=False)

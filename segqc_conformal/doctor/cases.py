@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from segqc_conformal.adapters.nnunet import NnunetFolder, is_nnunet_folder
 from segqc_conformal.doctor import images, masks, structures
 from segqc_conformal.doctor.finding import Complaint, Finding, complaint_of, listed
 from segqc_conformal.doctor.seen_case import SeenCase
@@ -112,6 +113,9 @@ def _of_samples(
     from segqc_conformal.doctor import samples
     from segqc_conformal.sampling.stored_samples import StoredSamples
 
+    folder = found.samples[case.case_id][0].parent
+    if is_nnunet_folder(folder):
+        channels = NnunetFolder(folder).channels
     sampler = StoredSamples(found.samples, model_id="doctor", channels=channels)
     # reading each one checks it
     drawn = list(sampler(None, case.channels_first(), case_id=case.case_id))

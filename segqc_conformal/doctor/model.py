@@ -21,7 +21,7 @@ def unreadable_model(model: nn.Module | str | Path) -> tuple[Finding, nn.Module 
 
     Parameters
     ----------
-    model : torch.nn.Module or path of a ``.pt2`` file
+    model : torch.nn.Module or path of a ``.pt2``, ``.ts``, ``.pt`` or ``.onnx`` file
 
     Returns
     -------
@@ -38,12 +38,12 @@ def unreadable_model(model: nn.Module | str | Path) -> tuple[Finding, nn.Module 
     >>> unreadable_model(torch.nn.Linear(1, 1))[0].message[:23]
     'Linear, model_id sha256'
     """
-    from segqc_conformal.adapters.torch_export import load_exported_program
+    from segqc_conformal.features.programs import load_program
     from segqc_conformal.sampling.model_identity import weights_identity
 
     named = Path(model).name if isinstance(model, str | Path) else type(model).__name__
     try:
-        module = load_exported_program(model) if isinstance(model, str | Path) else model
+        module = load_program(model) if isinstance(model, str | Path) else model
         return Finding("ok", "model", f"{named}, model_id {weights_identity(module)}"), module
     except SegqcError as error:
         return complaint_of(error).about("model"), None
@@ -58,11 +58,13 @@ def missing_dropout(module: nn.Module) -> Finding:
     >>> missing_dropout(torch.nn.Sequential(torch.nn.Linear(1, 1), torch.nn.Dropout(0.2))).message
     '1 active layers: MCDropout can draw samples'
     """
+    from torch.jit import ScriptModule
     from torch.nn.modules.dropout import _DropoutNd
 
+    from segqc_conformal.adapters.onnx_session import OnnxModel
     from segqc_conformal.sampling.mc_dropout import active_dropout_layers
 
-    if exported_calls(module):
+    if exported_calls(module) or isinstance(module, (ScriptModule, OnnxModel)):
         return Finding("ok", "dropout", _EXPORTED)
     active = len(active_dropout_layers(module))
     if active:
@@ -84,7 +86,9 @@ _EXPORTED = (
 
 def exported_calls(module: nn.Module) -> list[Any]:
     """Return the calls of an exported program; none of another module."""
-    nodes = getattr(getattr(module, "graph", None), "nodes", ())
+    from torch.fx import GraphModule
+
+    nodes = module.graph.nodes if isinstance(module, GraphModule) else ()
     return [node for node in nodes if hasattr(node.target, "_schema")]
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 from segqc_conformal.adapters.dicom_files import holds_dicom, patient_id
+from segqc_conformal.adapters.nnunet import is_nnunet_folder
 from segqc_conformal.errors import FileFormatError, InputError
 from segqc_conformal.features.case_files import CaseFiles
 from segqc_conformal.features.case_list import ListedCase
@@ -108,6 +109,7 @@ def find_samples(
     folder : path
         Holds, for each case, ``<case_id>.npz``, or ``<case_id>.nii.gz`` of shape
         ``(x, y, z, classes)``, or a folder ``<case_id>/`` of such NIfTI files, one per sample.
+        Of a folder of nnU-Net v2, whose masks lie beside, only ``.npz`` files count.
     apart : collection of path
         Folders that hold something else (masks, images), even where they lie inside `folder`.
 
@@ -127,9 +129,13 @@ def find_samples(
     -----
     Guarantee: none.
     """
+    nnunet = is_nnunet_folder(folder)
+    suffixes = (".npz",) if nnunet else (".npz", *NIFTI)
     files: dict[str, tuple[Path, ...]] = {
-        case_id: (path,) for case_id, path in find_files(folder, (".npz", *NIFTI)).items()
+        case_id: (path,) for case_id, path in find_files(folder, suffixes).items()
     }
+    if nnunet:
+        return files
     inner = {part.name: tuple(find_files(part).values()) for part in _inside(folder, apart)}
     return _joined(folder, files, {name: paths for name, paths in inner.items() if paths})
 
@@ -189,7 +195,7 @@ def _joined(
 def find_cases(
     *,
     images: str | Path | None = None,
-    probabilities: str | Path | None = None,
+    probabilities: str | Path | Sequence[Path] | None = None,
     masks: str | Path | None = None,
     references: str | Path | None = None,
     listed: Iterable[ListedCase] | None = None,
@@ -201,8 +207,9 @@ def find_cases(
     ----------
     images : path, optional
         Folder of images (see `find_volumes`). With `probabilities` it only gives the grid.
-    probabilities : path, optional
-        Folder of saved probabilities (see `find_samples`).
+    probabilities : path or sequence of path, optional
+        Folder of saved probabilities (see `find_samples`), or the folders of nnU-Net, one for
+        each fold; its images may be named ``<case_id>_0000.nii.gz``.
     masks, references : path, optional
         Folders of deployed and reference masks (see `find_volumes`). A case without a file in
         `masks` fails, a case without one in `references` has no known Dice.
@@ -227,11 +234,14 @@ def find_cases(
     -----
     Guarantee: every listed case comes out, whether its files exist or not.
     """
-    folder = Path(probabilities or images or ".")
+    saved = _as_folders(probabilities)
+    folder = saved[0] if saved else Path(images or ".")
     others = [other for other in (images, masks, references) if other is not None]
     scans = {} if images is None else find_volumes(images, apart=others)
-    samples = {} if probabilities is None else find_samples(probabilities, apart=others)
-    main = {name: paths[0] for name, paths in samples.items()} if probabilities else scans
+    samples = _samples_of_folds(saved) if len(saved) > 1 else {}
+    if len(saved) == 1:
+        samples = find_samples(folder, apart=others)
+    main = {name: paths[0] for name, paths in samples.items()} if saved else scans
     deployed = {} if masks is None else find_volumes(masks, apart=others)
     known = {} if references is None else find_volumes(references, apart=others)
     if listed is None:
@@ -241,21 +251,38 @@ def find_cases(
         mask = None if masks is None else _path(deployed, case.case_id, Path(masks))
         files = (mask, known.get(case.case_id), case.time)
         ids = (case.case_id, case.patient_id, case.site)
-        if probabilities is None:
+        if not saved:
             cases.append(CaseFiles(*ids, _path(scans, case.case_id, folder), *files))
             continue
         paths = samples.setdefault(case.case_id, (folder / f"{case.case_id}.npz",))
         whole = paths[0] if paths[0].parent == folder else paths[0].parent
-        scan = scans.get(case.case_id)
+        scan = scans.get(case.case_id, scans.get(f"{case.case_id}_0000"))
         cases.append(StoredCaseFiles(*ids, whole, *files, paths, scan, spacing_mm))
     if not cases:
-        raise InputError("at least one case", f"none in {folder}", _what_is_read(probabilities))
+        raise InputError("at least one case", f"none in {folder}", _what_is_read(bool(saved)))
     taken = {case.case_id for case in cases}
     return FoundCases(tuple(cases), _left_over([main, deployed, known], taken), samples)
 
 
 def _patient(scan: Path | None) -> str | None:
     return None if scan is None else patient_id(scan)
+
+
+def _as_folders(probabilities: str | Path | Sequence[Path] | None) -> tuple[Path, ...]:
+    if probabilities is None:
+        return ()
+    if isinstance(probabilities, str | Path):
+        return (Path(probabilities),)
+    return tuple(probabilities)
+
+
+def _samples_of_folds(folders: Sequence[Path]) -> dict[str, tuple[Path, ...]]:
+    """Find a path in each fold of nnU-Net; one that does not exist makes its case fail."""
+    case_ids = {case_id for folder in folders for case_id in find_samples(folder)}
+    return {
+        case_id: tuple(folder / f"{case_id}.npz" for folder in folders)
+        for case_id in sorted(case_ids)
+    }
 
 
 def _path(files: Mapping[str, Path], case_id: str, folder: Path) -> Path:
@@ -267,8 +294,8 @@ def _left_over(folders: list[dict[str, Path]], taken: set[str]) -> tuple[Path, .
     return tuple(path for files in folders for name, path in files.items() if name not in taken)
 
 
-def _what_is_read(probabilities: str | Path | None) -> str:
-    if probabilities is None:
+def _what_is_read(saved: bool) -> str:
+    if not saved:
         return "give a folder of images: <case_id>.nii.gz, or DICOM series in <case_id>/"
     return (
         "give a folder of saved probabilities: <case_id>.npz with the array 'probabilities' "

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from segqc_conformal.adapters.nnunet import NnunetFolder, is_nnunet_folder
 from segqc_conformal.case import Case
 from segqc_conformal.errors import FileFormatError, GeometryError, InputError, on_one_line
 from segqc_conformal.features.case_files import CaseFiles
@@ -38,8 +39,9 @@ class StoredCaseFiles(CaseFiles):
 
     Notes
     -----
-    The grid comes from the first of: NIfTI probabilities, `scan`, `mask`, `reference`,
-    "spacing_mm" in the ``.npz`` file, `spacing_mm`. Without any of them the case is refused.
+    The grid comes from the first of: NIfTI probabilities, `scan`, the mask that nnU-Net wrote
+    beside its probabilities, `mask`, `reference`, "spacing_mm" in the ``.npz`` file,
+    `spacing_mm`. Without any of them the case is refused.
     Intensities come from `scan` alone; without it the image is constant.
     Guarantee: none.
 
@@ -67,11 +69,14 @@ class StoredCaseFiles(CaseFiles):
         """
         first = self.samples[0]
         stored = _stored_spacing(first, self.case_id) if first.suffix == ".npz" else None
-        saved = first if first.suffix != ".npz" else self.mask or self.reference
+        beside = _beside(first)
+        saved = first if first.suffix != ".npz" else beside or self.mask or self.reference
         grid = self.scan or saved
         if grid is None:
             return self._without_grid_file(stored or self.spacing_mm)
         case = self._read(grid)
+        if self.scan is not None and beside is not None:
+            replace(self, mask=beside, reference=None)._read(self.scan)  # compares their geometry
         if self.scan is None:
             # The grid of a mask or of probabilities was read, not intensities: features of the
             # image must not see the reference mask.
@@ -110,6 +115,12 @@ class StoredCaseFiles(CaseFiles):
             time=self.time,
             spacing_mm=spacing,
         )
+
+
+def _beside(samples: Path) -> Path | None:
+    """Return the mask of nnU-Net, where it made the samples."""
+    folder = samples.parent
+    return NnunetFolder(folder).mask(samples.stem) if is_nnunet_folder(folder) else None
 
 
 def _spatial_shape(path: Path, case_id: str) -> tuple[int, ...]:

@@ -34,7 +34,7 @@ class StoredSamples:
     files : mapping of str to path or list of paths
         Case id -> ``.npz`` (array "probabilities", else "evidence") or ``.npy`` of shape
         ``(samples, classes, *spatial)``, or a list of ``.nii.gz`` files of shape
-        ``(x, y, z, classes)``, one per sample.
+        ``(x, y, z, classes)``, one per sample, or of nnU-Net's ``.npz`` files, one per fold.
     model_id : str
         Who made the samples; rows of different models are never mixed.
     channels : {"exclusive", "overlapping", "evidence"}

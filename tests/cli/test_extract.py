@@ -320,7 +320,7 @@ def test_what_no_case_and_no_model_id_shows_still_tells_batches_apart(folders, i
 @pytest.mark.parametrize(
     ("source", "more", "error", "message"),
     [
-        ("model.onnx", (), FileFormatError, "existing folder or .pt2 files; received model"),
+        ("model.pth", (), FileFormatError, "existing folder or models; received model.pth"),
         ("p", (), InputError, "give --model-id"),
         ("p", ("--model-id", "m", "--activation", "softmax"), InputError, "need no activation"),
         ("p", ("--model-id", "m", "--spacing", "1,x"), InputError, "a voxel size in mm as x,y,z"),
