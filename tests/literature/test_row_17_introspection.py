@@ -93,7 +93,7 @@ def net(inputs: tuple[str, ...], shuffled: bool) -> FittedQualityNet:
     cases = doubtful(dimmed(120, 1), 3) if ENTROPY in inputs else dimmed(120, 1)
     if shuffled:
         cases = shuffled_masks(cases)
-    size = {"channels": (12, 24), "epochs": 20, "flips": False}  # the dimmed half is the left one
+    size = {"channels": (12, 24), "epochs": 16, "flips": False}  # the dimmed half is the left one
     return tiny_net(inputs=inputs, heads=(VoxelHead(),), **size).fit(cases)
 
 
