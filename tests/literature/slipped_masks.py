@@ -14,9 +14,8 @@ __all__ = ["METHODS", "cases"]
 SIDE = 24
 SCHEMA = sq.FeatureSchema("full")
 RADIOMICS = (
-    *("image_mean", "image_std", "image_q10", "image_q50", "image_q90", "image_iqr"),
-    *("image_skewness", "image_contrast", "image_histogram_entropy", "sphericity", "extent"),
-    *("elongation", "solidity", "surface_to_volume", "equivalent_diameter_mm", "component_count"),
+    *("image_mean", "image_std", "image_q10", "image_q50", "image_iqr"),
+    *("sphericity", "solidity", "equivalent_diameter_mm"),
 )
 
 

@@ -50,19 +50,22 @@ def blind_cases(number: int, seed: int) -> list[QualityCase]:
     return cases
 
 
-def shuffled_maps(cases: list[QualityCase]) -> list[QualityCase]:
-    """Give each case the map of another one."""
-    order = np.random.default_rng(0).permutation(len(cases))
-    return [
-        replace(case, image=case.image[0], maps={MAP: cases[other].maps[MAP][0]})
-        for case, other in zip(cases, order, strict=True)
-    ]
+def shuffled_maps(cases: list[QualityCase], times: int) -> list[QualityCase]:
+    """Give each case the map of another one, several times: one order may agree by chance."""
+    rng, shuffled = np.random.default_rng(0), []
+    for time in range(times):
+        for case, other in zip(cases, rng.permutation(len(cases)), strict=True):
+            case_id, maps = f"{case.case_id}/{time}", {MAP: cases[other].maps[MAP]}
+            shuffled.append(replace(case, case_id=case_id, maps=maps))
+    return shuffled
 
 
 @cache
 def net(inputs: tuple[str, ...], shuffled: bool = False) -> FittedQualityNet:
-    cases = blind_cases(80, 1)
-    return tiny_net(inputs=inputs).fit(shuffled_maps(cases) if shuffled else cases)
+    cases, epochs = blind_cases(80, 1), 25
+    if shuffled:
+        cases, epochs = shuffled_maps(cases, times=3), epochs // 3  # in as many steps
+    return tiny_net(inputs=inputs, epochs=epochs).fit(cases)
 
 
 def learned(fitted: FittedQualityNet, cases: list[QualityCase]) -> float:

@@ -30,7 +30,7 @@ LASSO = QualityRegressor("lasso", support=(0.0, 100.0))
 @cache
 def table() -> pd.DataFrame:
     """Return masks of three methods with their radiomics, and a score of 0 to 100."""
-    found = cases(40, seed=3, methods=tuple(METHODS))
+    found = cases(32, seed=3, methods=tuple(METHODS))
     return found.assign(score=100.0 * found["dice"])
 
 
@@ -55,6 +55,6 @@ def test_row_21_lasso_keeps_some_features_and_drops_others() -> None:
     assert 0 < np.count_nonzero(weights) < weights.size
 
 
-def test_row_21_twin_scores_of_other_masks_are_not_predicted() -> None:
+def test_row_21_twin_scores_of_other_masks_are_not_predicted_even_of_known_methods() -> None:
     shuffled = np.random.default_rng(0).permutation(table()["score"])
-    assert abs(spearmanr(predicted(shuffled, by_method=True), shuffled).statistic) < 0.25
+    assert abs(spearmanr(predicted(shuffled, by_method=False), shuffled).statistic) < 0.25
