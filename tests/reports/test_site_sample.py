@@ -15,7 +15,7 @@ def test_shares_are_in_proportion_to_within_a_case_and_the_order_stays():
     every = sites(A=6_000, B=3_000, C=1_000)
     kept = site_sample(every, 1_000)
     assert every[kept].value_counts().to_dict() == {"A": 599, "B": 300, "C": 101}
-    assert kept.tolist() == [case for case in every.index if case in set(kept)]
+    assert kept.tolist() == every.index[every.index.isin(kept)].tolist()
 
 
 @pytest.mark.parametrize("most", [7, 50, 999])

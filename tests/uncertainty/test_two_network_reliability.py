@@ -58,7 +58,7 @@ def test_what_does_not_fit_is_refused():
     p = torch.softmax(draw(2, 9), 0)
     with pytest.raises(GeometryError, match="features on their grid"):
         two_network_reliability(p, p, draw(3, 8))
-    with pytest.raises(GeometryError, match="on the image's grid"):
+    with pytest.raises(GeometryError, match="of the image's shape"):
         two_network_reliability(p[:, :8], p, draw(3, 9))
     with pytest.raises(InputError, match="finite features"):
         two_network_reliability(p, p, torch.full((3, 9), float("nan")))
