@@ -77,7 +77,11 @@ class FittedOneClass:
         return model_nonconformity(self.method, self.models[structure], values)
 
     def _whole_cases(self, scored: pd.DataFrame) -> pd.DataFrame:
-        middle, spread = (scored["structure"].map(lambda s, i=i: self.units[s][i]) for i in (0, 1))
+        middle, spread = (
+            # as float, for a column without rows stays text
+            scored["structure"].map({s: unit[i] for s, unit in self.units.items()}).astype(float)
+            for i in (0, 1)
+        )
         compared = scored.assign(nonconformity=(scored["nonconformity"] - middle) / spread)
         structures = compared.groupby("case_id")["structure"].transform("nunique")
         complete = compared[structures == len(self.structures)]

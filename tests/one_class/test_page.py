@@ -12,7 +12,7 @@ def test_the_example_of_the_page_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    section = PAGE.read_text().split("## From good cases alone")[1]
+    section = PAGE.read_text().split("## From good cases alone")[1].split("\n## ")[0]
     (block,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
     structures = ("liver", "spleen")
     new = pd.concat([drawn(20, 1, structures), drawn(5, 2, structures, away=9.0)])

@@ -105,6 +105,18 @@ def test_a_region_without_a_usable_feature_leaves_the_judged_mask(
     assert np.isfinite(judged["score"].iloc[1:]).all()
 
 
+def test_a_case_with_an_unusable_feature_is_left_alone_as_none_such_has_calibrated(
+    check: CalibratedRefinementCheck,
+) -> None:
+    table = made_up(6, seed=3)
+    usual = check.judge(table)["accept"]
+    assert usual.iloc[:8].sum() > 1
+    judged = check.judge(table.assign(feature_hint=table["feature_hint"].where(table.index != 5)))
+    assert not judged["accept"].iloc[:8].any()
+    assert judged["accept"].iloc[8:].equals(usual.iloc[8:])
+    assert usual.iloc[8:].any()
+
+
 def test_masks_that_agree_are_judged_and_merged_too(check: CalibratedRefinementCheck) -> None:
     mask = np.eye(4, dtype=int)
     rows = region_table("c", "p", mask, mask, {"a": 1}).assign(feature_hint=0.0)
@@ -163,6 +175,12 @@ def test_a_region_handed_over_must_be_good_for_both_structures() -> None:
         (lambda table: table.drop(columns="feature_hint"), "none of feature_..."),
         (lambda table: table.assign(gain_added=np.nan), "case case of p0: expected finite gains"),
         (lambda table: pd.concat([table, table]), "case case of p0: expected each region once"),
+        (lambda table: table.assign(case_id=range(80)), "non-empty strings in column case_id"),
+        (lambda table: table.assign(patient_id=np.nan), "non-empty strings in column patient_id"),
+        (
+            lambda table: table.assign(patient_id=["p9", *table["patient_id"].iloc[1:]]),
+            "case case of p0: expected one patient of each case",
+        ),
     ],
 )
 def test_a_table_that_cannot_calibrate_is_refused(change, words) -> None:

@@ -12,6 +12,7 @@ from segqc_conformal.review.harm_certificate import HarmCertificate
 from segqc_conformal.review.harm_grid import harm_grid
 from segqc_conformal.review.harm_threshold import HarmThreshold
 from segqc_conformal.review.merged_outcome import ScoredRegions, scored_regions
+from segqc_conformal.review.region_table import region_table
 
 GRID = (0.75, 0.5, 0.25)
 REGIONS, PATIENTS, DRAWS = 20, 60, 1000
@@ -131,6 +132,23 @@ def test_a_fall_that_is_allowed_is_no_harm_and_the_promise_says_so() -> None:
     assert not HarmThreshold(allowed_fall=0.01).calibrate(world(60, rng, risk=1.0), GRID).certified
     with pytest.raises(InputError, match="allowed_fall"):
         HarmThreshold(allowed_fall=-0.1)
+
+
+def test_a_structure_that_is_rightly_absent_and_is_added_is_harm_whatever_fall_is_allowed() -> None:
+    absent, voxel = np.zeros(9, int), np.array([0, 0, 1, 0, 0, 0, 0, 0, 0])
+    patients = [
+        region_table(f"c{i}", f"p{i}", absent, voxel, {"a": 1}, reference=absent) for i in range(60)
+    ]  # Dice falls from 1 to 0
+    scored = scored_regions(pd.concat(patients), np.ones(60))
+    assert not HarmThreshold(allowed_fall=0.499).calibrate(scored, [0.5]).certified
+    with pytest.raises(InputError, match=r"allowed_fall in \[0, 0\.5\)"):
+        HarmThreshold(allowed_fall=0.5)
+
+
+def test_nothing_is_accepted_without_a_threshold_however_high_it_scores() -> None:
+    found = HarmThreshold().calibrate(world(60, np.random.default_rng(3), risk=1.0), GRID)
+    assert found.threshold is None
+    assert not found.accept([np.inf, 1e300, 0.0]).any()
 
 
 @pytest.mark.parametrize("setting", ["tolerated_harm", "confidence"])
