@@ -46,6 +46,14 @@ def test_a_known_affine_map_is_found(shape: tuple[int, ...]) -> None:
     assert errors(found, true, reference).mean() < 0.3
 
 
+@pytest.mark.parametrize("unit", [1e-9, 1e-25, 1e25])
+def test_the_unit_of_the_intensities_changes_nothing(unit: float) -> None:
+    case, reference = labelled(SHAPES[0]), labelled(SHAPES[0], affine)
+    scaled = case._replace(image=(unit * case.image).astype(np.float32))
+    usual, other = (found_places(one, reference, affine_steps=10) for one in (case, scaled))
+    np.testing.assert_allclose(other, usual, atol=0.02)
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_known_smooth_deformation_is_found_almost_without_folds(shape: tuple[int, ...]) -> None:
     case, reference = labelled(shape), labelled(shape, smooth)
