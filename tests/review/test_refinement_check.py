@@ -176,6 +176,7 @@ def test_a_region_handed_over_must_be_good_for_both_structures() -> None:
         (lambda table: table.assign(gain_added=np.nan), "case case of p0: expected finite gains"),
         (lambda table: pd.concat([table, table]), "case case of p0: expected each region once"),
         (lambda table: table.assign(case_id=range(80)), "non-empty strings in column case_id"),
+        (lambda table: table.assign(time="2026-13-13"), "ISO 8601 times in column time"),
         (lambda table: table.assign(patient_id=np.nan), "non-empty strings in column patient_id"),
         (
             lambda table: table.assign(patient_id=["p9", *table["patient_id"].iloc[1:]]),
