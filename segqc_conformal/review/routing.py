@@ -43,8 +43,8 @@ def routes(
         `accepted` only where the gate accepts; failures, empty predictions and cases with no row
         of that structure, or with several, go to `referred`. ``weight`` in [0, 1] is the lower
         Venn-Abers probability that Dice lies above the threshold (``p_above_low``), for a soft
-        mixture ``weight * accepted + (1 - weight) * referred`` of two outputs: the smaller of the two
-        calibrated values, 0 for failures; in a table that does without it, 1 where accepted.
+        mixture ``weight * accepted + (1 - weight) * referred`` of two outputs: the smaller of the
+        two calibrated values, 0 for failures; in a table that does without it, 1 where accepted.
 
     Raises
     ------
