@@ -61,7 +61,8 @@ class FittedOneClass:
         DataFrame
             Of an empty prediction the nonconformity is +inf, whatever its features say. That of a
             whole case is its structures' largest, each less its median and over its interquartile
-            range among fitted cases. No ``whole_case`` where there is a single structure.
+            range among fitted cases, or for "value", which fits none, as it is. No ``whole_case``
+            where there is a single structure.
         """
         found = pd.Series(np.inf, index=rows.index)
         known = rows[~empty_prediction(rows)]

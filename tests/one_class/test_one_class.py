@@ -4,6 +4,7 @@ import pytest
 from made_up import FEATURES, drawn
 
 import segqc_conformal as sq
+from segqc_conformal.one_class.fitted import FittedOneClass
 from segqc_conformal.one_class.methods import METHODS
 
 LEARNT = [method for method in METHODS if method != "value"]
@@ -138,6 +139,15 @@ def test_an_empty_prediction_is_as_unlike_as_can_be_whatever_its_features_say() 
     frequent = sq.OneClass(features=FEATURES).calibrate(often).judge(new)
     assert frequent["p_value"].iloc[0] > 0.3
     assert not frequent["flagged"].any()
+
+
+def test_structures_are_compared_in_units_of_their_own_spread() -> None:
+    units = {"liver": (10.0, 5.0), "spleen": (0.0, 0.1)}
+    fitted = FittedOneClass("value", ("feature_a",), dict.fromkeys(units), units)
+    rows = drawn(2, 0, ("liver", "spleen")).assign(feature_a=[12.0, 0.2, 25.0, 0.1])
+    found = fitted.with_nonconformity(rows)
+    whole = found[found["structure"] == "whole_case"].set_index("case_id")["nonconformity"]
+    assert whole.to_dict() == pytest.approx({"c0-0": 2.0, "c0-1": 3.0})
 
 
 def test_the_whole_case_is_calibrated_like_a_structure() -> None:
