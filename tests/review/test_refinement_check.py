@@ -87,6 +87,19 @@ def test_fit_patients_never_calibrate_and_a_patient_counts_by_one_case() -> None
     assert once.certificate == twice.certificate
 
 
+def test_the_thresholds_that_are_tested_depend_on_no_calibration_patient_but_their_number() -> None:
+    table = made_up(100, seed=0)
+    fit = [f"p{number}" for number in range(40)]
+    others = ~table["patient_id"].isin(fit)
+    changed = table.copy()
+    changed.loc[others, "gain_added"] *= -1.0
+    changed.loc[others, "feature_hint"] = np.random.default_rng(1).normal(size=others.sum())
+    found = [RefinementCheck().calibrate(each, fit).certificate for each in (table, changed)]
+    tested = [[step.threshold for step in (*one.tests, *one.not_reached)] for one in found]
+    assert tested[0] == tested[1]
+    assert [one.certified for one in found] == [True, False]
+
+
 def test_without_calibration_patients_nothing_is_accepted() -> None:
     table = made_up(30, seed=0)
     check = RefinementCheck().calibrate(table, fit_patients=table["patient_id"])
