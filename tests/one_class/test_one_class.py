@@ -182,6 +182,7 @@ def test_too_few_good_calibration_patients_are_said_and_nothing_is_flagged() -> 
     assert enough.judge(drawn(1, 1, away=99.0))["flagged"].iloc[0]
     assert "at most 5%, averaged over calibrations of 19" in enough.promise("liver")
     assert "Nothing is promised of other cases" in enough.promise("liver")
+    assert "with rows that can be judged, is flagged" in enough.promise("liver")
     with pytest.raises(sq.CalibrationError, match="at least 10 good fit patients of liver"):
         sq.OneClass().calibrate(drawn(18, 0))
 
