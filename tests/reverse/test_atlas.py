@@ -8,7 +8,7 @@ from blobs import labelled, voxel_places
 from segqc_conformal.dice import dice
 from segqc_conformal.errors import InputError
 from segqc_conformal.reverse import AtlasRegistration, LabelledImage
-from segqc_conformal.reverse.level import own_axes
+from segqc_conformal.reverse.level import level, own_axes
 
 CPU = torch.device("cpu")
 SHAPES = [(48, 40), (28, 24, 26)]
@@ -84,6 +84,14 @@ def test_spacing_counts_not_voxels() -> None:
     case, reference = labelled((28, 24, 26)), labelled((14, 24, 13), spacing=(2.0, 1.0, 2.0))
     (carried,) = AtlasRegistration().label_maps(case, [reference])
     assert dice(carried == 1, reference.labels == 1) > 0.9
+
+
+def test_of_a_small_reference_in_a_batch_only_its_own_field_of_view_counts() -> None:
+    case, small, large = labelled((20, 20)), labelled((10, 8)), labelled((20, 24))
+    weight = level(case, [small, large], 1.0, CPU).weight
+    assert weight[0, 0].shape == (20, 24)
+    assert weight[0, 0].sum() == 10 * 8
+    assert weight[1, 0].min() == 1.0
 
 
 def test_a_reference_is_segmented_alike_alone_and_in_a_batch_of_its_size() -> None:

@@ -48,6 +48,20 @@ def test_an_image_of_background_nearly_everywhere_is_scaled_like_one_with_less_o
     np.testing.assert_allclose(tiny, seen[0], rtol=1e-5)
 
 
+def test_a_small_structure_does_not_grow_where_the_image_says_little() -> None:
+    rng, labels = np.random.default_rng(0), np.zeros((30, 30), int)
+    labels[12:16, 12:16] = 1
+    case, reference = (
+        LabelledImage(
+            (labels + rng.normal(size=(1, 30, 30))).astype(np.float32), labels, (1.0,) * 2
+        )
+        for _ in range(2)
+    )
+    # as many voxels of the background train as of the structure, which fills 2 % of the image
+    (said,) = VoxelForest(trees=10, voxels_per_label=16).label_maps(case, [reference])
+    assert (said == 1).sum() < 2 * (labels == 1).sum()
+
+
 def test_a_mask_of_one_label_everywhere_stays_so() -> None:
     case = labelled((6, 5))
     (said,) = FOREST.label_maps(case._replace(labels=np.full((6, 5), 4)), [case])

@@ -103,6 +103,14 @@ def test_harm_need_not_grow_with_more_regions() -> None:
     assert harm_grid(gains, 40, HarmThreshold()).tolist() == [0.5]
 
 
+def test_no_threshold_is_tested_beyond_which_fit_patients_lose_dice() -> None:
+    one, sides = np.arange(100), np.zeros(200)
+    gains = np.r_[np.where(one >= 40, 0.1, -0.001), np.zeros(100)]  # losses too small to be harm
+    tuning = ScoredRegions(one / 100, one, np.tile(one, 2), gains, sides, ("a",))
+    grid = harm_grid(tuning, 100, HarmThreshold(allowed_fall=0.01))
+    assert 0.4 <= grid.min() < 0.45
+
+
 def test_nothing_certified_is_a_result_that_says_how_many_patients_it_takes() -> None:
     found = HarmThreshold().calibrate(world(15, np.random.default_rng(2), risk=0.0), GRID)
     assert found.threshold is None
