@@ -108,7 +108,7 @@ def test_no_threshold_is_tested_beyond_which_fit_patients_lose_dice() -> None:
     gains = np.r_[np.where(one >= 40, 0.1, -0.001), np.zeros(100)]  # losses too small to be harm
     tuning = ScoredRegions(one / 100, one, np.tile(one, 2), gains, sides, ("a",))
     grid = harm_grid(tuning, 100, HarmThreshold(allowed_fall=0.01))
-    assert 0.4 <= grid.min() < 0.45
+    assert 0.35 < grid.min() < 0.45  # the nearest of the quantiles that are tried
 
 
 def test_nothing_certified_is_a_result_that_says_how_many_patients_it_takes() -> None:
