@@ -121,7 +121,8 @@ def _library() -> Any:
 def _scaled(one: LabelledImage) -> NDArray[np.float32]:
     """Return the first channel with a largest intensity of 255: the demons' steps have a scale."""
     largest = float(np.abs(one.image[0]).max())
-    return one.image[0] * np.float32(255.0 / largest) if largest else one.image[0]
+    scale = np.float32(255.0 / largest if largest else 1.0)
+    return np.asarray(one.image[0] * scale)
 
 
 def _as_image(sitk: Any, values: NDArray[Any], spacing: tuple[float, ...]) -> Any:
