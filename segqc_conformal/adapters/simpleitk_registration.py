@@ -65,11 +65,11 @@ class SimpleITKRegistration:
     ) -> list[NDArray[np.int64]]:
         """Carry the labels of the case to the grid of each reference."""
         sitk = _library()
-        moving = _as_image(sitk, case.image[0], case.spacing)
+        moving = _as_image(sitk, _scaled(case), case.spacing)
         labels = _as_image(sitk, case.labels.astype(np.int32), case.spacing)
         found = []
         for one in references:
-            fixed = _as_image(sitk, one.image[0], one.spacing)
+            fixed = _as_image(sitk, _scaled(one), one.spacing)
             transform = self._registered(sitk, fixed, moving)
             carried = sitk.Resample(labels, fixed, transform, sitk.sitkNearestNeighbor, 0)
             found.append(np.asarray(sitk.GetArrayFromImage(carried), dtype=np.int64))
@@ -116,6 +116,13 @@ def _library() -> Any:
             "SimpleITK", "an installation without it", "pip install 'segqc-conformal[simpleitk]'"
         ) from error
     return SimpleITK
+
+
+def _scaled(one: LabelledImage) -> NDArray[np.float32]:
+    """Return the first channel with a largest intensity of 255: the demons' steps have a scale."""
+    largest = float(np.abs(one.image[0]).max())
+    scale = np.float32(255.0 / largest if largest else 1.0)
+    return np.asarray(one.image[0] * scale)
 
 
 def _as_image(sitk: Any, values: NDArray[Any], spacing: tuple[float, ...]) -> Any:

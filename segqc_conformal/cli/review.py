@@ -32,7 +32,7 @@ _REGIONS = typer.Option(
     metavar="DIR",
     show_default=False,
     help="Write the regions to look at there: CASE.nii.gz, in which the region of place k is k, "
-    "and regions.csv. Needs --maps.",
+    "and regions.csv, which names the file of each case. Needs --maps.",
 )
 
 

@@ -34,7 +34,7 @@ def surface_distances(
     GeometryError
         If shapes or number of axes differ.
     InputError
-        For a spacing that is not positive.
+        For a spacing that is not positive, or a mask that is not boolean.
 
     Notes
     -----
@@ -55,6 +55,11 @@ def surface_distances(
         )
     if not all(size > 0.0 for size in spacing_mm):
         raise InputError("spacing > 0 mm", spacing_mm, "correct it")
+    if mask.dtype != bool or reference.dtype != bool:
+        received = f"{mask.dtype} and {reference.dtype}"
+        raise InputError(
+            "boolean masks of one structure", received, "compare the label map with its label"
+        )
     if not (mask.any() and reference.any()):
         return np.empty(0)
     box = ndimage.find_objects((mask | reference).astype(np.uint8))[0]

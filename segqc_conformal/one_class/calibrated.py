@@ -83,8 +83,9 @@ class CalibratedOneClass:
             return self._too_few(structure, self.false_alarm)
         good = "is good" if self.dice_threshold is None else f"has Dice > {self.dice_threshold:g}"
         return (
-            f"A new patient of the same population whose {structure} {good} is flagged with "
-            f"probability at most {percent(self.false_alarm)}, averaged over calibrations of "
+            f"A new patient of the same population whose {structure} {good}, with rows that can be "
+            f"judged, is flagged with probability at most {percent(self.false_alarm)}, averaged "
+            "over calibrations of "
             f"{patients} such patients; nine of ten of these flag between "
             f"{1 - spread.high:.1%} and {1 - spread.low:.1%}. Nothing is promised of other cases: "
             "one that is not flagged need not be good."

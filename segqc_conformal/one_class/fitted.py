@@ -61,7 +61,8 @@ class FittedOneClass:
         DataFrame
             Of an empty prediction the nonconformity is +inf, whatever its features say. That of a
             whole case is its structures' largest, each less its median and over its interquartile
-            range among fitted cases. No ``whole_case`` where there is a single structure.
+            range among fitted cases, or for "value", which fits none, as it is. No ``whole_case``
+            where there is a single structure.
         """
         found = pd.Series(np.inf, index=rows.index)
         known = rows[~empty_prediction(rows)]
@@ -77,7 +78,11 @@ class FittedOneClass:
         return model_nonconformity(self.method, self.models[structure], values)
 
     def _whole_cases(self, scored: pd.DataFrame) -> pd.DataFrame:
-        middle, spread = (scored["structure"].map(lambda s, i=i: self.units[s][i]) for i in (0, 1))
+        middle, spread = (
+            # as float, for a column without rows stays text
+            scored["structure"].map({s: unit[i] for s, unit in self.units.items()}).astype(float)
+            for i in (0, 1)
+        )
         compared = scored.assign(nonconformity=(scored["nonconformity"] - middle) / spread)
         structures = compared.groupby("case_id")["structure"].transform("nunique")
         complete = compared[structures == len(self.structures)]

@@ -78,6 +78,10 @@ class OneClass:
             raise InputError(f"a method among {METHODS}", repr(self.method), "choose one of them")
         if isinstance(self.features, str):
             raise InputError("a list of features", repr(self.features), "put it in a list")
+        if self.features is not None and len(set(self.features)) != max(len(self.features), 1):
+            raise InputError(
+                "feature columns, each once", self.features, "name some, or None for all of them"
+            )
         if self.method == "value" and len(self.features or ()) != 1:
             raise InputError(
                 'exactly one feature for method="value"', self.features, "name it in a list"

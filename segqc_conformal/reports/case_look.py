@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import pandas as pd
 
@@ -78,18 +80,19 @@ class CaseLook:
         lines = []
         for row in self.regions.head(SHOWN).to_dict("records"):
             axes = [name for name in ("centre_0", "centre_1", "centre_2") if name in row]
-            where = (
-                ""
-                if self.axis is None
-                else (f"slices {row[f'first_{self.axis}']} to {row[f'last_{self.axis}']}, ")
-            )
+            where = "" if self.axis is None else f"{_slices(row, self.axis)}, "
             centre = ", ".join(f"{row[name]:.0f}" for name in axes)
             lines.append(
                 f"Region {row['place']}: {row['structure']}, {where}"
                 f"{row['volume_ml']:.2g} ml, centre at voxel ({centre})."
             )
         more = len(self.regions) - SHOWN
-        return [*lines, *([f"And {more} more regions."] if more > 0 else [])]
+        return [*lines, *([f"And {more} more region{'s' * (more > 1)}."] if more > 0 else [])]
+
+
+def _slices(row: Mapping[Any, Any], axis: int) -> str:
+    first, last = row[f"first_{axis}"], row[f"last_{axis}"]
+    return f"slice {first}" if first == last else f"slices {first} to {last}"
 
 
 def slice_runs(slices: list[int], to: str = "-", between: str = " ") -> str:

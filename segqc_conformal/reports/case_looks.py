@@ -14,6 +14,7 @@ from segqc_conformal.errors import FileFormatError, InputError, SegqcError
 from segqc_conformal.features.case_folders import find_volumes
 from segqc_conformal.features.table import write_table
 from segqc_conformal.file_names import safe_file_name
+from segqc_conformal.geometry import Grid
 from segqc_conformal.progress_bar import progress_bar
 from segqc_conformal.reports.case_look import CaseLook
 from segqc_conformal.reports.slice_picture import slice_picture
@@ -91,7 +92,7 @@ class CaseFolders:
             self._structures,
             case_id=case_id,
             mask=case.mask,
-            shape=case.spatial_shape,
+            image=Grid(case.spatial_shape, case.affine, case.spacing),
         )
         regions = find_regions(structures, case_id)
         axis, number, slices = None, 0, []
@@ -146,7 +147,8 @@ def look_at_cases(
     regions_folder : path, optional
         Made if absent. Gets ``<case_id>.nii.gz`` for each case, the label map of its regions with
         the affine of the image (the region of place k is k), and ``regions.csv``, one row for each
-        region of all cases with its centre ``x_mm, y_mm, z_mm`` in the scanner's space.
+        region of all cases with its centre ``x_mm, y_mm, z_mm`` in the scanner's space and the
+        ``file`` of its label map, named by a hash where the case id is no safe file name.
     progress : bool
         Show a progress bar on standard error.
 
@@ -176,8 +178,9 @@ def look_at_cases(
             if folder is not None:
                 affine = np.diag([*(*case.spacing, 1.0)[:3], 1.0])
                 affine = affine if case.affine is None else np.asarray(case.affine, dtype=float)
-                _write_labels(folder / f"{safe_file_name(case_id)}.nii.gz", labels, affine)
-                tables.append(_in_scanner_space(looks[case_id].regions, affine))
+                file = f"{safe_file_name(case_id)}.nii.gz"
+                _write_labels(folder / file, labels, affine)
+                tables.append(_in_scanner_space(looks[case_id].regions, affine).assign(file=file))
     if folder is not None:
         whole = [rows for rows in tables if len(rows)] or tables[:1] or [EMPTY]
         write_table(pd.concat(whole), folder / "regions.csv")

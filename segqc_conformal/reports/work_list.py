@@ -143,10 +143,11 @@ def write_work_list(
     Guarantee: every referred case is on the list.
     """
     check_suffix(path)
-    path, listed, looks = Path(path), work_list(verdicts), looks or {}
+    path, listed = Path(path), work_list(verdicts)
     if path.suffix != ".html":
-        write_table(_with_looks(listed, looks) if looks else listed, path)
+        write_table(listed if looks is None else _with_looks(listed, looks), path)
         return path
+    looks = looks or {}
     cases = verdicts["case_id"].nunique()
     share = len(listed) / cases if cases else float("nan")
     text = paragraph(

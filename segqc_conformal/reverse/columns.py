@@ -61,7 +61,8 @@ def with_reverse_features(
     Raises
     ------
     InputError
-        For a table that is none, or something that is neither Case nor CaseFiles.
+        For a table that is none or has these columns already, or something that is neither Case
+        nor CaseFiles.
 
     Notes
     -----
@@ -69,6 +70,7 @@ def with_reverse_features(
     patients are treated alike by one fixed function, so promises calibrated on these columns hold.
     """
     table = check_feature_table(table, corrupted=True)
+    _refuse_twice(table)
     patients = dict(zip(table["case_id"], table["patient_id"], strict=True))
     wanted = set(table.loc[table["failed"].isna(), "case_id"])
     frames: dict[str, pd.DataFrame] = {}
@@ -81,9 +83,11 @@ def with_reverse_features(
             if one.case_id not in wanted:
                 continue
             try:
+                _refuse_again(one.case_id, {*frames, *failed})
                 frames[one.case_id] = _values(accuracy, one, patients[one.case_id])
             except Exception as error:  # whatever a backend raises concerns this case only
                 failed[one.case_id] = why_failed(one.case_id, error)
+                frames.pop(one.case_id, None)
     joined = _joined(table, frames, failed)
     taught = joined["patient_id"].isin([one.patient_id for one in accuracy.references])
     return ReverseFeatures(
@@ -93,6 +97,26 @@ def with_reverse_features(
         ),
         pd.concat(frames.values(), ignore_index=True) if frames else pd.DataFrame(),
     )
+
+
+def _refuse_twice(table: pd.DataFrame) -> None:
+    there = [f"feature_{name}" for name in FEATURES if f"feature_{name}" in table]
+    if there:
+        raise InputError(
+            "a table without reverse features",
+            f"the column {there[0]}",
+            "drop these columns, or rename them to keep the features of two backends",
+        )
+
+
+def _refuse_again(case_id: str, known: set[str]) -> None:
+    if case_id in known:
+        raise InputError(
+            "one case of this id",
+            "another one",
+            "give every case an id of its own, and each case once",
+            case_id,
+        )
 
 
 def _values(

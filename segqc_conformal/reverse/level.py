@@ -94,6 +94,8 @@ def _resampled(image: LabelledImage, axes: Sequence[Tensor], step: float) -> Ten
     ]
     found = along_axes(values, matrices)
     dims = tuple(range(1, found.ndim))
+    # whatever the unit of the image, its variance is a float32 that is neither 0 nor infinite
+    found = found / found.abs().amax(dim=dims, keepdim=True).clamp_min(1e-30)
     centre = found.mean(dim=dims, keepdim=True)
     return (found - centre) / found.std(dim=dims, keepdim=True, correction=0).clamp_min(1e-6)
 

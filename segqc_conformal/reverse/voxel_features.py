@@ -24,9 +24,10 @@ def voxel_features(image: LabelledImage, scales_mm: tuple[float, ...]) -> NDArra
     Returns
     -------
     ndarray of float32, shape (voxels, channels * (1 + 2 * scales) + axes)
-        Of each channel, scaled to median 0 and half the range from the 5 to the 95 % quantile:
-        intensity, and at each scale the smoothed intensity and the gradient's magnitude; then the
-        place along each axis, from -1 to 1 over the field of view.
+        Of each channel, scaled to median 0 and half the range from the 5 to the 95 % quantile (or
+        the standard deviation, where that range is empty): intensity, and at each scale the
+        smoothed intensity and the gradient's magnitude; then the place along each axis, from -1 to
+        1 over the field of view.
 
     Notes
     -----
@@ -54,4 +55,7 @@ def voxel_features(image: LabelledImage, scales_mm: tuple[float, ...]) -> NDArra
 
 def _scaled(channel: NDArray[np.float64]) -> NDArray[np.float64]:
     low, middle, high = np.quantile(channel, [0.05, 0.5, 0.95])
-    return np.asarray((channel - middle) / max((high - low) / 2.0, 1e-12))
+    half = (high - low) / 2.0
+    if half <= 1e-9 * np.abs(channel).max():  # nearly all of it is background
+        half = channel.std()
+    return np.asarray((channel - middle) / (half or 1.0))

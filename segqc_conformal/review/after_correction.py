@@ -40,7 +40,8 @@ def after_correction(
     Raises
     ------
     InputError
-        For a missing column, an error that is not a finite number, or a correlation outside [0, 1).
+        For a missing column, a slice corrected twice, an error that is not a finite number, or a
+        correlation outside [0, 1).
 
     Notes
     -----
@@ -118,6 +119,14 @@ def _check(rows: pd.DataFrame, corrected: pd.DataFrame, correlation: float) -> N
             "rows of slices, and corrected slices with their error", f"no columns {missing}",
             "give what slice_rows returned, and case_id, structure, slice, error",
         )  # fmt: skip
+    twice = corrected.duplicated(KEYS)
+    if twice.any():
+        raise InputError(
+            "each corrected slice of a structure once",
+            f"slice {corrected.loc[twice, 'slice'].iloc[0]} again",
+            "keep what was found in it last",
+            str(corrected.loc[twice, "case_id"].iloc[0]),
+        )
     if not np.isfinite(corrected["error"].to_numpy(dtype=float)).all():
         raise InputError("a finite error of each slice", "NaN or inf", "leave the slice out")
     if not 0.0 <= correlation < 1.0:

@@ -53,8 +53,8 @@ class CalibratedRefinementCheck:
         -------
         DataFrame
             `regions` with ``score`` (of the default model: expected gain in Dice) and ``accept``,
-            for `merged_mask`. A region with a feature that is not finite scores -inf: the judged
-            mask stays there.
+            for `merged_mask`. A region with a feature that is not finite scores -inf, and nothing
+            is accepted in its case: no such case has calibrated.
 
         Raises
         ------
@@ -77,7 +77,9 @@ class CalibratedRefinementCheck:
         usable = np.isfinite(regions[wanted].to_numpy(dtype=np.float64)).all(axis=1)
         scores = np.full(len(regions), -np.inf)
         scores[usable] = self.regressor.predict(region_rows(regions[usable], wanted))
-        return regions.assign(score=scores, accept=self.certificate.accept(scores))
+        whole = pd.Series(usable).groupby(regions["case_id"].to_numpy()).transform("all")
+        accepted = self.certificate.accept(scores) & whole.to_numpy(dtype=bool)
+        return regions.assign(score=scores, accept=accepted)
 
     def save(self, folder: str | Path) -> Path:
         """Write certificate and region model into a folder, which is made where it is missing."""

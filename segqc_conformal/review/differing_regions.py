@@ -58,7 +58,8 @@ def differing_regions(
     Raises
     ------
     InputError, GeometryError
-        For masks that are no label maps, or of different shapes.
+        For masks that are no label maps, or of different shapes, or a structure that is called
+        "background".
 
     Notes
     -----
@@ -71,6 +72,13 @@ def differing_regions(
     >>> found.numbers.tolist(), [[found.names[code] for code in change] for change in found.changes]
     ([0, 2, 1, 3], [['background', 'a'], ['a', 'background'], ['b', 'a']])
     """
+    if BACKGROUND in structures:
+        raise InputError(
+            f"structures, none of them called {BACKGROUND!r}",
+            dict(structures),
+            f"rename it: {BACKGROUND} is what a voxel of no structure is called",
+            case_id,
+        )
     before, after = (structure_codes(each, structures, case_id) for each in (mask, refined))
     if before.shape != after.shape:
         raise GeometryError(

@@ -66,7 +66,9 @@ class HarmCertificate:
         Guarantee: see `promise`.
         """
         checked = finite_array("region score", scores)
-        return np.asarray(checked >= (np.inf if self.threshold is None else self.threshold))
+        if self.threshold is None:
+            return np.zeros(len(checked), dtype=bool)
+        return np.asarray(checked >= self.threshold)
 
     @cached_property
     def patients_needed(self) -> int | None:

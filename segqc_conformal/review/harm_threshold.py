@@ -30,7 +30,7 @@ class HarmThreshold:
     confidence : float, default 0.9
         1 - delta in (0, 1), over the calibration draw.
     allowed_fall : float, default 0.0
-        In [0, 1): a merged mask is worse if the Dice of a structure is lower than in the judged
+        In [0, 0.5): a merged mask is worse if the Dice of a structure is lower than in the judged
         mask by more than this. A difference that two readers would show as well is no harm.
 
     Notes
@@ -71,8 +71,9 @@ class HarmThreshold:
     def __post_init__(self) -> None:
         """Check the settings."""
         check_open_unit(tolerated_harm=self.tolerated_harm, confidence=self.confidence)
-        if not 0.0 <= self.allowed_fall < 1.0:
-            raise InputError("allowed_fall in [0, 1)", self.allowed_fall, "give it as Dice")
+        # below 0.5, for where both masks were empty a fall of 1 is counted as at least 0.5
+        if not 0.0 <= self.allowed_fall < 0.5:
+            raise InputError("allowed_fall in [0, 0.5)", self.allowed_fall, "give it as Dice")
 
     def calibrate(self, regions: ScoredRegions, grid: ArrayLike) -> HarmCertificate:
         """Test the thresholds of `grid` in order until one fails.

@@ -40,7 +40,8 @@ def merged_mask(
     Raises
     ------
     InputError
-        If the rows are not those of the regions of these masks.
+        If the rows are not those of the regions of these masks, or do not say of each of them, as a
+        boolean, whether it is accepted.
 
     Notes
     -----
@@ -53,18 +54,40 @@ def merged_mask(
     >>> merged_mask(judged, refined, {"a": 1}, rows).tolist()
     [1, 1, 0, 0, 0]
     """
+    _check(judged_regions)
     found = differing_regions(mask, refined, structures)
     sizes = np.bincount(found.numbers.ravel(), minlength=len(found.changes) + 1)[1:]
     rows = judged_regions.sort_values("region")
     received = list(zip(rows["region"].tolist(), rows["voxels"].tolist(), strict=True))
     expected = list(enumerate(sizes.tolist(), start=1))
     if received != expected:
-        case = str(rows["case_id"].iloc[0]) if "case_id" in rows and len(rows) else None
         raise InputError(
             f"the {len(expected)} regions in which these masks differ",
             f"{len(received)} rows of other regions or sizes",
             "pass the rows of this case alone, and the masks that region_table took",
-            case,
+            _case_of(rows),
         )
     taken = np.concatenate([[False], rows["accept"].to_numpy(dtype=bool)])[found.numbers]
     return np.where(taken, refined, mask)
+
+
+def _check(rows: pd.DataFrame) -> None:
+    missing = [name for name in ("region", "voxels", "accept") if name not in rows]
+    if missing:
+        raise InputError(
+            "judged regions with region, voxels and accept",
+            f"none of {', '.join(missing)}",
+            "pass the rows that CalibratedRefinementCheck.judge returned",
+            _case_of(rows),
+        )
+    if not rows["accept"].map(lambda said: isinstance(said, bool | np.bool_)).all():
+        raise InputError(
+            "true or false in the column accept",
+            f"other values, dtype {rows['accept'].dtype}",
+            "read the table with segqc_conformal.read_table; a region that is not judged is False",
+            _case_of(rows),
+        )
+
+
+def _case_of(rows: pd.DataFrame) -> str | None:
+    return str(rows["case_id"].iloc[0]) if "case_id" in rows and len(rows) else None

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from segqc_conformal.features.table import feature_columns
+from segqc_conformal.iso_times import utc_times
 from segqc_conformal.patients import first_case_of_each_patient, split_patients
 from segqc_conformal.quality.regressor import QualityRegressor
 from segqc_conformal.review.calibrated_check import CalibratedRefinementCheck, region_rows
@@ -111,6 +112,8 @@ class RefinementCheck:
         from sklearn.base import clone
 
         check_regions(regions, labelled=True)
+        if "time" in regions:
+            regions = regions.assign(time=utc_times(regions["time"], "column time"))
         counted = first_case_of_each_patient(regions, self.seed)
         regions = regions[regions["case_id"].isin(counted)]
         if fit_patients is None:

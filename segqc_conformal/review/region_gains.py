@@ -38,8 +38,8 @@ def region_gains(
     ``sum of its gains / (1 + sum of its shares)``: the new Dice is ``(D S + 2 (t added - t
     removed)) / (S + n added - n removed)``; subtract D. So it rises, stays or falls as the sum of
     gains is above, at or below 0: Dice is not additive, the sign of its change is. (Where both
-    masks were empty, the fall of 1 is given as n / (1 + n); where nothing is left of both, the sums
-    are 0 and -1, and Dice is 1.)
+    masks were empty, the fall of 1 is given as n / (1 + n), at least 0.5; where nothing is left of
+    both, the sums are 0 and -1, and Dice is 1.)
     Compared with "more right voxels than wrong", ``t > n / 2``: a region may be added at
     ``t > D n / 2``, which such a majority implies, and removed at ``t < D n / 2``, which it does
     not: a removed voxel must be wrong more clearly than an added one right.

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from segqc_conformal.errors import GeometryError, InputError
-from segqc_conformal.features.table import feature_columns
+from segqc_conformal.features.table import check_strings, feature_columns
 from segqc_conformal.review.differing_regions import differing_regions, structure_codes
 from segqc_conformal.review.region_features import region_features
 from segqc_conformal.review.region_gains import GAINS, region_gains
@@ -75,9 +75,9 @@ def region_table(
     found = differing_regions(mask, refined, structures, case_id)
     before = structure_codes(mask, structures, case_id)
     spacing = (1.0,) * before.ndim if spacing_mm is None else spacing_mm
-    if len(spacing) != before.ndim:
+    if len(spacing) != before.ndim or not all(0.0 < size < np.inf for size in spacing):
         raise GeometryError(
-            f"a spacing of {before.ndim} numbers", spacing, "one for each axis", case_id
+            f"a spacing of {before.ndim} numbers > 0 mm", spacing, "one for each axis", case_id
         )
     features = region_features(found, before, maps or {}, spacing, case_id)
     judged_as, refined_as = (np.array(found.names, dtype=object)[side] for side in found.changes.T)
@@ -119,6 +119,15 @@ def check_regions(regions: pd.DataFrame, *, labelled: bool) -> None:
             f"a region table with the columns {', '.join([*wanted, 'feature_...'])}",
             f"none of {', '.join(missing or ['feature_...'])}",
             "make it with region_table, of labelled cases with reference=",
+        )
+    check_strings(regions, ("case_id", "patient_id"))
+    several = regions.groupby("case_id")["patient_id"].transform("nunique") > 1
+    if several.any():
+        raise InputError(
+            "one patient of each case",
+            "several",
+            "give every case an id of its own, or its regions both fit and calibrate",
+            str(regions.loc[several, "case_id"].iloc[0]),
         )
     twice = regions.duplicated(["case_id", "region"])
     if twice.any():

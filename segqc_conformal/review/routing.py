@@ -6,12 +6,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from segqc_conformal.errors import InputError, on_one_line
 from segqc_conformal.whole_case import WHOLE_CASE
 
 __all__ = ["QualityRouter", "routes"]
+
+COLUMNS = ("case_id", "patient_id", "structure", "accept", "reason", "message")
 
 Branch = Callable[[Any], Any]
 
@@ -37,16 +40,16 @@ def routes(
     -------
     DataFrame
         One row per case: ``case_id, patient_id, branch, weight, reason, message``. ``branch`` is
-        `accepted` only where the gate accepts; failures, empty predictions and cases without a
-        row of that structure go to `referred`. ``weight`` in [0, 1] is the lower Venn-Abers
-        probability that Dice lies above the threshold (``p_above_low``), for a soft mixture
-        ``weight * accepted + (1 - weight) * referred`` of two outputs: the smaller of the two
-        calibrated values, 0 for failures; in a table that does without it, 1 where accepted.
+        `accepted` only where the gate accepts; failures, empty predictions and cases with no row
+        of that structure, or with several, go to `referred`. ``weight`` in [0, 1] is the lower
+        Venn-Abers probability that Dice lies above the threshold (``p_above_low``), for a soft
+        mixture ``weight * accepted + (1 - weight) * referred`` of two outputs: the smaller of the
+        two calibrated values, 0 for failures; in a table that does without it, 1 where accepted.
 
     Raises
     ------
     InputError
-        If it is not clear which structure decides.
+        If a column is missing, or it is not clear which structure decides.
 
     Notes
     -----
@@ -67,10 +70,24 @@ def routes(
     """
     if accepted == referred:
         raise InputError("two branches of different names", repr(accepted), "rename one")
+    missing = [column for column in COLUMNS if column not in verdicts]
+    if missing:
+        raise InputError(
+            "a verdict table", f"no columns {missing}", "give what gate.judge returned"
+        )
     name = _deciding(verdicts, structure)
     cases = verdicts.drop_duplicates("case_id")
-    rows = verdicts[verdicts["structure"] == name].drop_duplicates("case_id").set_index("case_id")
-    found = rows.reindex(cases["case_id"])
+    rows = verdicts[verdicts["structure"] == name].drop_duplicates()
+    # a case that was judged twice, and not alike, has no verdict
+    single = rows.drop_duplicates("case_id", keep=False)
+    found = single.set_index("case_id").reindex(cases["case_id"])
+    several = found.index.isin(rows["case_id"])
+    lacking = pd.Series(
+        np.where(
+            several, f"there are several verdicts of {name}", f"there is no verdict of {name}"
+        ),
+        found.index,
+    )
     take = found["accept"].eq(True)
     chance = found["p_above_low"] if "p_above_low" in found else take
     return pd.DataFrame(
@@ -80,7 +97,7 @@ def routes(
             "branch": take.map({True: accepted, False: referred}).to_numpy(),
             "weight": chance.astype(float).fillna(0.0).to_numpy(),
             "reason": found["reason"].fillna("input_error").to_numpy(),
-            "message": found["message"].fillna(f"there is no verdict of {name}").to_numpy(),
+            "message": found["message"].fillna(lacking).to_numpy(),
         }
     )
 

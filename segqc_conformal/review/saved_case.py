@@ -11,9 +11,11 @@ import torch
 from numpy.typing import NDArray
 
 from segqc_conformal.case import in_structure
-from segqc_conformal.errors import GeometryError
+from segqc_conformal.errors import GeometryError, InputError
+from segqc_conformal.geometry import Grid, check_same_grid, close
 from segqc_conformal.uncertainty.bit_planes import BitPlanes
 from segqc_conformal.uncertainty.judged_structure import JudgedStructure
+from segqc_conformal.volume import Volume
 
 __all__ = ["read_judged_structures"]
 
@@ -25,7 +27,7 @@ def read_judged_structures(
     case_id: str,
     mask: NDArray[Any] | None = None,
     maps: Iterable[str] = (),
-    shape: tuple[int, ...] | None = None,
+    image: Grid | None = None,
 ) -> list[JudgedStructure]:
     """Read the structures of a case from the files that `save_maps` wrote.
 
@@ -42,8 +44,8 @@ def read_judged_structures(
         The judged mask. None: the one that was saved beside the maps.
     maps : iterable of str
         Further maps to read, ``<map>.nii.gz`` or ``<map>_<structure>.nii.gz``.
-    shape : tuple of int, optional
-        Shape of the image. None: that of the maps.
+    image : Grid, optional
+        Where the image lies. None: where the maps lie.
 
     Returns
     -------
@@ -56,12 +58,14 @@ def read_judged_structures(
     FileFormatError
         If a file is missing or cannot be read.
     GeometryError
-        If a map or mask has another shape.
+        If a map lies on another grid, or a map or mask has another shape.
+    InputError
+        If a map holds NaN or infinity.
 
     Notes
     -----
-    Guarantee: none. Maps can be saved without the image's affine, so the shape alone says whether
-    they are of this image.
+    Guarantee: none. Of maps that were saved without the image's affine, shape and spacing alone say
+    whether they are of this image.
 
     Examples
     --------
@@ -76,7 +80,7 @@ def read_judged_structures(
     """
     folder, names = Path(folder), list(maps)
     return [
-        _structure(folder, name, label, mask, names, shape, case_id)
+        _structure(folder, name, label, mask, names, image, case_id)
         for name, label in structures.items()
     ]
 
@@ -87,13 +91,17 @@ def _structure(
     label: int,
     mask: NDArray[Any] | None,
     maps: list[str],
-    shape: tuple[int, ...] | None,
+    image: Grid | None,
     case_id: str,
 ) -> JudgedStructure:
     from segqc_conformal.adapters.nifti import read_volume
 
-    volume = read_volume(folder / f"mean_probability_{name}.nii.gz", case_id)
-    p = _on_grid(volume.array, shape or volume.array.shape, case_id)
+    path = folder / f"mean_probability_{name}.nii.gz"
+    volume = read_volume(path, case_id)
+    p = _map_values(path, volume, volume.array.shape if image is None else image.shape, case_id)
+    if image is not None:
+        spacing = volume.spacing_mm[: p.ndim]
+        check_same_grid(image, Grid(p.shape, _known_affine(volume), spacing), "a map", case_id)
     if mask is not None:
         judged = in_structure(mask, label, p.ndim)
     else:
@@ -105,12 +113,29 @@ def _structure(
     for each in maps:
         own = folder / f"{each}_{name}.nii.gz"
         file = own if own.exists() else folder / f"{each}.nii.gz"
-        values = _on_grid(read_volume(file, case_id).array, p.shape, case_id)
-        held[each] = torch.from_numpy(values.astype(np.float32).ravel())
+        values = _map_values(file, read_volume(file, case_id), p.shape, case_id)
+        held[each] = torch.from_numpy(values.ravel())
     there = torch.from_numpy(np.ascontiguousarray(judged))
-    probability = torch.from_numpy(p.astype(np.float32).ravel())
+    probability = torch.from_numpy(p.ravel())
     spacing = volume.spacing_mm[: p.ndim]
     return JudgedStructure(name, probability, 2, held, BitPlanes(), there, there.long(), spacing)
+
+
+def _map_values(
+    path: Path, volume: Volume, shape: tuple[int, ...], case_id: str
+) -> NDArray[np.float32]:
+    values = _on_grid(volume.array, shape, case_id).astype(np.float32)
+    if not np.isfinite(values).all():
+        raise InputError(
+            f"finite numbers in {path.name}", "NaN or infinity", "save the maps again", case_id
+        )
+    return values
+
+
+def _known_affine(volume: Volume) -> NDArray[np.float64] | None:
+    """Return the affine, unless it is the one that is written where none is given."""
+    unknown = np.diag([*volume.spacing_mm, 1.0])
+    return None if close(volume.affine, unknown) else volume.affine
 
 
 def _on_grid(values: NDArray[Any], shape: tuple[int, ...], case_id: str) -> NDArray[Any]:

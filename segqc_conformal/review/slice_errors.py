@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from segqc_conformal.dice import dice_from_volumes
-from segqc_conformal.errors import GeometryError
+from segqc_conformal.errors import GeometryError, InputError
 from segqc_conformal.quality.net.error_targets import intolerable_errors
 from segqc_conformal.review.slices import across_slices
 
@@ -53,6 +53,8 @@ def slice_errors(
     ------
     GeometryError
         If the masks differ in shape or have not 3 axes.
+    InputError
+        If a mask is not boolean.
 
     Notes
     -----
@@ -71,6 +73,13 @@ def slice_errors(
             f"a reference mask of shape {mask.shape}, 3 axes",
             reference.shape,
             "resample the reference mask to the grid of the image",
+            case_id,
+        )
+    if mask.dtype != bool or reference.dtype != bool:
+        raise InputError(
+            "boolean masks of one structure",
+            f"{mask.dtype} and {reference.dtype}",
+            "compare the label map with the structure's label",
             case_id,
         )
     axis = across_slices(mask.shape, spacing_mm)

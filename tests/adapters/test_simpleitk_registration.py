@@ -32,6 +32,16 @@ def test_the_mask_is_carried_over_in_mm(axes: int) -> None:
     assert carried.tolist() == again.tolist()
 
 
+def test_the_unit_of_the_intensities_changes_nothing() -> None:
+    pytest.importorskip("SimpleITK", reason="SimpleITK is not installed")
+    case, reference = ball(3.0, (1.0, 1.0), (26, 24)), ball(-2.0, (1.0, 1.0), (26, 22))
+    small = [one._replace(image=one.image * np.float32(1e-9)) for one in (case, reference)]
+    usual = SimpleITKRegistration().label_maps(case, [reference])[0]
+    other = SimpleITKRegistration().label_maps(small[0], small[1:])[0]
+    assert dice(usual == 3, other == 3) > 0.99
+    assert dice(usual == 3, reference.labels == 3) > 0.85
+
+
 def test_settings_out_of_range_are_refused() -> None:
     with pytest.raises(InputError, match="demons_steps"):
         SimpleITKRegistration(demons_steps=-1)

@@ -51,5 +51,7 @@ def test_masks_of_two_grids_are_refused():
     mask = np.ones((3, 3), dtype=bool)
     with pytest.raises(GeometryError, match="resample"):
         rms_surface_distance(mask, mask[:2], (1.0, 1.0))
+    with pytest.raises(InputError, match="boolean masks of one structure; received int64 and bool"):
+        rms_surface_distance(2 * mask.astype(int), mask, (1.0, 1.0))
     with pytest.raises(InputError, match="spacing"):
         rms_surface_distance(mask, mask, (1.0, 0.0))

@@ -4,6 +4,7 @@ import pytest
 from made_up import FEATURES, drawn
 
 import segqc_conformal as sq
+from segqc_conformal.one_class.fitted import FittedOneClass
 from segqc_conformal.one_class.methods import METHODS
 
 LEARNT = [method for method in METHODS if method != "value"]
@@ -105,6 +106,29 @@ def test_what_cannot_be_judged_stays_and_is_flagged() -> None:
     assert len(calibrated.judge(new.iloc[:0])) == 0
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda table: table.drop(columns="feature_c"), "without them"),
+        (lambda table: pd.concat([table, table]), "received several"),
+        (lambda table: table.assign(structure="left " + table["structure"]), "not calibrated"),
+        (lambda table: table.assign(feature_a=np.nan), "finite feature_a"),
+    ],
+)
+def test_a_table_without_a_usable_row_is_flagged_with_its_whole_cases(change, words) -> None:
+    calibrated = sq.OneClass().calibrate(drawn(80, 0, ("liver", "spleen")))
+    judged = calibrated.judge(change(drawn(3, 1, ("liver", "spleen"))))
+    single = judged[judged["structure"] != "whole_case"]
+    assert single["message"].str.contains(words).all()
+    assert single["case_id"].nunique() == (judged["structure"] == "whole_case").sum() == 3
+    assert judged["flagged"].all()
+
+
+def test_no_rows_of_several_structures_are_a_table_without_rows() -> None:
+    new = drawn(80, 0, ("liver", "spleen"))
+    assert len(sq.OneClass().calibrate(new).judge(new.iloc[:0])) == 0
+
+
 def test_an_empty_prediction_is_as_unlike_as_can_be_whatever_its_features_say() -> None:
     table = drawn(80, 0).assign(feature_volume_ml=20.0)
     new = table.head(1).assign(case_id="x", feature_volume_ml=0.0)
@@ -115,6 +139,15 @@ def test_an_empty_prediction_is_as_unlike_as_can_be_whatever_its_features_say() 
     frequent = sq.OneClass(features=FEATURES).calibrate(often).judge(new)
     assert frequent["p_value"].iloc[0] > 0.3
     assert not frequent["flagged"].any()
+
+
+def test_structures_are_compared_in_units_of_their_own_spread() -> None:
+    units = {"liver": (10.0, 5.0), "spleen": (0.0, 0.1)}
+    fitted = FittedOneClass("value", ("feature_a",), dict.fromkeys(units), units)
+    rows = drawn(2, 0, ("liver", "spleen")).assign(feature_a=[12.0, 0.2, 25.0, 0.1])
+    found = fitted.with_nonconformity(rows)
+    whole = found[found["structure"] == "whole_case"].set_index("case_id")["nonconformity"]
+    assert whole.to_dict() == pytest.approx({"c0-0": 2.0, "c0-1": 3.0})
 
 
 def test_the_whole_case_is_calibrated_like_a_structure() -> None:
@@ -149,6 +182,7 @@ def test_too_few_good_calibration_patients_are_said_and_nothing_is_flagged() -> 
     assert enough.judge(drawn(1, 1, away=99.0))["flagged"].iloc[0]
     assert "at most 5%, averaged over calibrations of 19" in enough.promise("liver")
     assert "Nothing is promised of other cases" in enough.promise("liver")
+    assert "with rows that can be judged, is flagged" in enough.promise("liver")
     with pytest.raises(sq.CalibrationError, match="at least 10 good fit patients of liver"):
         sq.OneClass().calibrate(drawn(18, 0))
 
@@ -159,6 +193,8 @@ def test_too_few_good_calibration_patients_are_said_and_nothing_is_flagged() -> 
         ({"method": "vae"}, "a method among"),
         ({"method": "value"}, "exactly one feature"),
         ({"features": "feature_a"}, "a list of features"),
+        ({"features": []}, "feature columns, each once"),
+        ({"features": ["feature_a", "feature_a"]}, "feature columns, each once"),
         ({"false_alarm": 0.0}, "false_alarm between 0 and 1"),
     ],
 )

@@ -6,6 +6,7 @@ import pytest
 import segqc_conformal as sq
 from segqc_conformal.adapters.nifti import write_volume
 from segqc_conformal.errors import FileFormatError
+from segqc_conformal.file_names import safe_file_name
 from segqc_conformal.reports.case_looks import CaseFolders, look_at_cases
 
 AFFINE = np.array([[0, -2.0, 0, 10], [1.0, 0, 0, -5], [0, 0, 3.0, 7], [0, 0, 0, 1]])
@@ -61,6 +62,17 @@ def test_the_worst_slice_is_shown_and_the_regions_are_saved_on_the_images_grid(f
     assert rows["place"].tolist() == [1, 2, 1, 2]
     centre = AFFINE @ [6.5, 6.5, 4.0, 1.0]
     assert rows[["x_mm", "y_mm", "z_mm"]].iloc[0].to_numpy() == pytest.approx(centre[:3])
+
+
+def test_the_file_of_a_case_whose_name_is_no_file_name_is_said(folders):
+    (folders / "images/c1.nii.gz").rename(folders / "images/Fall Ä.nii.gz")
+    (folders / "maps/c1").rename(folders / "maps" / safe_file_name("Fall Ä"))
+    read = CaseFolders(folders / "images", folders / "maps", LABELS)
+    look_at_cases(["Fall Ä", "c2"], read, folders / "regions", progress=False)
+    rows = pd.read_csv(folders / "regions/regions.csv").set_index("case_id")
+    assert rows.loc["c2", "file"].unique().tolist() == ["c2.nii.gz"]
+    (file,) = rows.loc["Fall Ä", "file"].unique()
+    assert (np.asarray(nibabel.load(folders / "regions" / file).dataobj) > 0).sum() == 32
 
 
 def test_the_deployed_mask_is_judged_where_it_is_given(folders):

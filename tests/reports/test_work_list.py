@@ -110,3 +110,20 @@ def test_other_suffix_and_other_tables_are_refused(tmp_path):
         write_work_list(tmp_path / "w.pdf", verdicts())
     with pytest.raises(InputError, match="message"):
         work_list(verdicts().drop(columns="message"))
+
+
+def test_a_list_without_cases_has_the_columns_of_others(evaluation, tmp_path):
+    listed = work_list(evaluation)
+    some = write_work_list(tmp_path / "some.csv", evaluation, looks(listed))
+    none = write_work_list(tmp_path / "none.csv", evaluation.assign(accept=True), {})
+    assert list(read_table(none)) == list(read_table(some))
+
+
+def test_lines_of_regions_count_in_words():
+    rows = pd.DataFrame(
+        {"place": range(1, 5), "structure": "x", "first_2": 6, "last_2": [6, 8, 6, 6]}
+    ).assign(centre_2=6.0, volume_ml=0.5)
+    first, second, _, more = CaseLook([6], 2, 9, rows).region_lines
+    assert first.startswith("Region 1: x, slice 6, ")
+    assert second.startswith("Region 2: x, slices 6 to 8, ")
+    assert more == "And 1 more region."

@@ -8,7 +8,7 @@ from blobs import labelled, voxel_places
 from segqc_conformal.dice import dice
 from segqc_conformal.errors import InputError
 from segqc_conformal.reverse import AtlasRegistration, LabelledImage
-from segqc_conformal.reverse.level import own_axes
+from segqc_conformal.reverse.level import level, own_axes
 
 CPU = torch.device("cpu")
 SHAPES = [(48, 40), (28, 24, 26)]
@@ -46,6 +46,14 @@ def test_a_known_affine_map_is_found(shape: tuple[int, ...]) -> None:
     assert errors(found, true, reference).mean() < 0.3
 
 
+@pytest.mark.parametrize("unit", [1e-9, 1e-25, 1e25])
+def test_the_unit_of_the_intensities_changes_nothing(unit: float) -> None:
+    case, reference = labelled(SHAPES[0]), labelled(SHAPES[0], affine)
+    scaled = case._replace(image=(unit * case.image).astype(np.float32))
+    usual, other = (found_places(one, reference, affine_steps=10) for one in (case, scaled))
+    np.testing.assert_allclose(other, usual, atol=0.02)
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_known_smooth_deformation_is_found_almost_without_folds(shape: tuple[int, ...]) -> None:
     case, reference = labelled(shape), labelled(shape, smooth)
@@ -76,6 +84,14 @@ def test_spacing_counts_not_voxels() -> None:
     case, reference = labelled((28, 24, 26)), labelled((14, 24, 13), spacing=(2.0, 1.0, 2.0))
     (carried,) = AtlasRegistration().label_maps(case, [reference])
     assert dice(carried == 1, reference.labels == 1) > 0.9
+
+
+def test_of_a_small_reference_in_a_batch_only_its_own_field_of_view_counts() -> None:
+    case, small, large = labelled((20, 20)), labelled((10, 8)), labelled((20, 24))
+    weight = level(case, [small, large], 1.0, CPU).weight
+    assert weight[0, 0].shape == (20, 24)
+    assert weight[0, 0].sum() == 10 * 8
+    assert weight[1, 0].min() == 1.0
 
 
 def test_a_reference_is_segmented_alike_alone_and_in_a_batch_of_its_size() -> None:

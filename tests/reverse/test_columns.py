@@ -109,6 +109,21 @@ def test_a_structure_that_no_reference_has_is_said() -> None:
     assert found.loc[~right, "failed"].isna().all()
 
 
+def test_features_of_another_backend_are_not_replaced() -> None:
+    table = with_reverse_features(ACCURACY, feature_table(), CASES, progress=False).table
+    with pytest.raises(InputError, match="a table without reverse features"):
+        with_reverse_features(ACCURACY, table, CASES, progress=False)
+
+
+def test_a_case_that_comes_twice_fails_for_it_is_not_clear_which_is_meant() -> None:
+    cases = [*CASES, replace(CASES[3], mask=np.zeros_like(REST.labels))]
+    found = with_reverse_features(ACCURACY, feature_table(), cases, progress=False)
+    assert found.table["failed"].notna().tolist() == [False] * 6 + [True] * 2
+    assert "case c3: expected one case of this id" in found.table["failed"].iloc[-1]
+    assert found.table["feature_reverse_dice_max"].isna().tolist() == [False] * 6 + [True] * 2
+    assert "c3" not in set(found.single["case_id"])
+
+
 def test_something_else_than_a_case_is_refused() -> None:
     with pytest.raises(InputError, match="Case or CaseFiles"):
         with_reverse_features(ACCURACY, feature_table(), ["c0"], progress=False)  # type: ignore[list-item]

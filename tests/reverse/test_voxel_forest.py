@@ -6,7 +6,7 @@ from blobs import labelled
 
 from segqc_conformal.dice import dice
 from segqc_conformal.errors import InputError
-from segqc_conformal.reverse import VoxelForest
+from segqc_conformal.reverse import LabelledImage, VoxelForest
 from segqc_conformal.reverse.voxel_features import voxel_features
 
 FOREST = VoxelForest(trees=10)
@@ -35,6 +35,31 @@ def test_gain_and_offset_change_nothing_and_spacing_counts() -> None:
     )
     wider = one._replace(spacing=(2.0, 2.0))
     np.testing.assert_array_equal(voxel_features(one, (1.0,)), voxel_features(wider, (2.0,)))
+
+
+def test_an_image_of_background_nearly_everywhere_is_scaled_like_one_with_less_of_it() -> None:
+    spot = LabelledImage(np.zeros((1, 20, 20), np.float32), np.zeros((20, 20), int), (1.0, 1.0))
+    little, more = (spot.image.copy() for _ in range(2))
+    little[0, :4, :4], more[0, :5, :5] = 7.0, 7.0  # 4 % and 6.25 % of the voxels
+    seen = [voxel_features(spot._replace(image=each), ()) for each in (little, more)]
+    largest = [each[:, 0].max() for each in seen]
+    assert 0.3 < largest[0] / largest[1] < 3.0
+    tiny = voxel_features(spot._replace(image=little * np.float32(1e-20)), ())
+    np.testing.assert_allclose(tiny, seen[0], rtol=1e-5)
+
+
+def test_a_small_structure_does_not_grow_where_the_image_says_little() -> None:
+    rng, labels = np.random.default_rng(0), np.zeros((30, 30), int)
+    labels[12:16, 12:16] = 1
+    case, reference = (
+        LabelledImage(
+            (labels + rng.normal(size=(1, 30, 30))).astype(np.float32), labels, (1.0,) * 2
+        )
+        for _ in range(2)
+    )
+    # as many voxels of the background train as of the structure, which fills 2 % of the image
+    (said,) = VoxelForest(trees=10, voxels_per_label=16).label_maps(case, [reference])
+    assert (said == 1).sum() < 2 * (labels == 1).sum()
 
 
 def test_a_mask_of_one_label_everywhere_stays_so() -> None:

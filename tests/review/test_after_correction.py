@@ -81,5 +81,8 @@ def test_bad_corrections_are_refused():
         after_correction(rows(), found)
     with pytest.raises(InputError, match="no columns"):
         after_correction(rows(), found.drop(columns="error"))
+    twice = pd.concat([found, found]).assign(error=0.1)
+    with pytest.raises(InputError, match=r"case c: expected each corrected slice .* slice 2 again"):
+        after_correction(rows(), twice)
     with pytest.raises(InputError, match="correlation"):
         after_correction(rows(), found.assign(error=0.1), correlation=1.0)

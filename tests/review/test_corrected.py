@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from segqc_conformal.dice import dice
-from segqc_conformal.errors import GeometryError
+from segqc_conformal.errors import GeometryError, InputError
 from segqc_conformal.review import slice_errors
 from segqc_conformal.review.corrected import corrected_dice, corrected_mask, voxels_of
 
@@ -39,3 +39,9 @@ def test_other_grids_are_refused():
         slice_errors(mask, reference[1:], (1.0,) * 3, case_id="c17", structure="a")
     with pytest.raises(GeometryError):
         corrected_mask(mask, reference, np.ones((2, 2), bool))
+
+
+def test_label_maps_are_no_masks_of_a_structure():
+    mask, reference = masks()
+    with pytest.raises(InputError, match="case c17: expected boolean masks of one structure"):
+        slice_errors(2 * mask.astype(int), reference, (1.0,) * 3, case_id="c17", structure="a")

@@ -33,3 +33,8 @@ def test_rows_without_a_score_are_refused():
         in_order(pd.DataFrame({"slice": [1]}))
     with pytest.raises(InputError, match="NaN"):
         in_order(pd.DataFrame({"score": [1.0, np.nan]}))
+
+
+def test_many_ties_stay_as_given():
+    rows = pd.DataFrame({"slice": np.arange(200), "score": np.repeat([0.1, 0.6], 100)})
+    assert in_order(rows)["slice"].tolist() == [*range(100, 200), *range(100)]

@@ -87,6 +87,19 @@ def test_fit_patients_never_calibrate_and_a_patient_counts_by_one_case() -> None
     assert once.certificate == twice.certificate
 
 
+def test_the_thresholds_that_are_tested_depend_on_no_calibration_patient_but_their_number() -> None:
+    table = made_up(100, seed=0)
+    fit = [f"p{number}" for number in range(40)]
+    others = ~table["patient_id"].isin(fit)
+    changed = table.copy()
+    changed.loc[others, "gain_added"] *= -1.0
+    changed.loc[others, "feature_hint"] = np.random.default_rng(1).normal(size=others.sum())
+    found = [RefinementCheck().calibrate(each, fit).certificate for each in (table, changed)]
+    tested = [[step.threshold for step in (*one.tests, *one.not_reached)] for one in found]
+    assert tested[0] == tested[1]
+    assert [one.certified for one in found] == [True, False]
+
+
 def test_without_calibration_patients_nothing_is_accepted() -> None:
     table = made_up(30, seed=0)
     check = RefinementCheck().calibrate(table, fit_patients=table["patient_id"])
@@ -103,6 +116,18 @@ def test_a_region_without_a_usable_feature_leaves_the_judged_mask(
     assert (judged["score"].iloc[0], judged["accept"].iloc[0]) == (-np.inf, False)
     assert len(judged) == len(table)
     assert np.isfinite(judged["score"].iloc[1:]).all()
+
+
+def test_a_case_with_an_unusable_feature_is_left_alone_as_none_such_has_calibrated(
+    check: CalibratedRefinementCheck,
+) -> None:
+    table = made_up(6, seed=3)
+    usual = check.judge(table)["accept"]
+    assert usual.iloc[:8].sum() > 1
+    judged = check.judge(table.assign(feature_hint=table["feature_hint"].where(table.index != 5)))
+    assert not judged["accept"].iloc[:8].any()
+    assert judged["accept"].iloc[8:].equals(usual.iloc[8:])
+    assert usual.iloc[8:].any()
 
 
 def test_masks_that_agree_are_judged_and_merged_too(check: CalibratedRefinementCheck) -> None:
@@ -163,6 +188,13 @@ def test_a_region_handed_over_must_be_good_for_both_structures() -> None:
         (lambda table: table.drop(columns="feature_hint"), "none of feature_..."),
         (lambda table: table.assign(gain_added=np.nan), "case case of p0: expected finite gains"),
         (lambda table: pd.concat([table, table]), "case case of p0: expected each region once"),
+        (lambda table: table.assign(case_id=range(80)), "non-empty strings in column case_id"),
+        (lambda table: table.assign(time="2026-13-13"), "ISO 8601 times in column time"),
+        (lambda table: table.assign(patient_id=np.nan), "non-empty strings in column patient_id"),
+        (
+            lambda table: table.assign(patient_id=["p9", *table["patient_id"].iloc[1:]]),
+            "case case of p0: expected one patient of each case",
+        ),
     ],
 )
 def test_a_table_that_cannot_calibrate_is_refused(change, words) -> None:

@@ -12,6 +12,7 @@ from segqc_conformal.review.harm_certificate import HarmCertificate
 from segqc_conformal.review.harm_grid import harm_grid
 from segqc_conformal.review.harm_threshold import HarmThreshold
 from segqc_conformal.review.merged_outcome import ScoredRegions, scored_regions
+from segqc_conformal.review.region_table import region_table
 
 GRID = (0.75, 0.5, 0.25)
 REGIONS, PATIENTS, DRAWS = 20, 60, 1000
@@ -102,6 +103,14 @@ def test_harm_need_not_grow_with_more_regions() -> None:
     assert harm_grid(gains, 40, HarmThreshold()).tolist() == [0.5]
 
 
+def test_no_threshold_is_tested_beyond_which_fit_patients_lose_dice() -> None:
+    one, sides = np.arange(100), np.zeros(200)
+    gains = np.r_[np.where(one >= 40, 0.1, -0.001), np.zeros(100)]  # losses too small to be harm
+    tuning = ScoredRegions(one / 100, one, np.tile(one, 2), gains, sides, ("a",))
+    grid = harm_grid(tuning, 100, HarmThreshold(allowed_fall=0.01))
+    assert 0.35 < grid.min() < 0.45  # the nearest of the quantiles that are tried
+
+
 def test_nothing_certified_is_a_result_that_says_how_many_patients_it_takes() -> None:
     found = HarmThreshold().calibrate(world(15, np.random.default_rng(2), risk=0.0), GRID)
     assert found.threshold is None
@@ -131,6 +140,23 @@ def test_a_fall_that_is_allowed_is_no_harm_and_the_promise_says_so() -> None:
     assert not HarmThreshold(allowed_fall=0.01).calibrate(world(60, rng, risk=1.0), GRID).certified
     with pytest.raises(InputError, match="allowed_fall"):
         HarmThreshold(allowed_fall=-0.1)
+
+
+def test_a_structure_that_is_rightly_absent_and_is_added_is_harm_whatever_fall_is_allowed() -> None:
+    absent, voxel = np.zeros(9, int), np.array([0, 0, 1, 0, 0, 0, 0, 0, 0])
+    patients = [
+        region_table(f"c{i}", f"p{i}", absent, voxel, {"a": 1}, reference=absent) for i in range(60)
+    ]  # Dice falls from 1 to 0
+    scored = scored_regions(pd.concat(patients), np.ones(60))
+    assert not HarmThreshold(allowed_fall=0.499).calibrate(scored, [0.5]).certified
+    with pytest.raises(InputError, match=r"allowed_fall in \[0, 0\.5\)"):
+        HarmThreshold(allowed_fall=0.5)
+
+
+def test_nothing_is_accepted_without_a_threshold_however_high_it_scores() -> None:
+    found = HarmThreshold().calibrate(world(60, np.random.default_rng(3), risk=1.0), GRID)
+    assert found.threshold is None
+    assert not found.accept([np.inf, 1e300, 0.0]).any()
 
 
 @pytest.mark.parametrize("setting", ["tolerated_harm", "confidence"])

@@ -134,6 +134,8 @@ def test_equal_masks_and_masks_of_one_label_have_rows_and_numbers() -> None:
         ({"maps": {"entropy": np.full((3, 3), np.nan)}}, InputError, "finite numbers in entropy"),
         ({"maps": {"entropy": np.zeros((2, 3))}}, GeometryError, "entropy of shape"),
         ({"spacing_mm": (1.0,)}, GeometryError, "spacing of 2"),
+        ({"spacing_mm": (1.0, 0.0)}, GeometryError, "spacing of 2 numbers > 0"),
+        ({"structures": {"background": 1}}, InputError, "none of them called 'background'"),
     ],
 )
 def test_what_does_not_fit_is_refused_by_name(change, error, words) -> None:
@@ -154,3 +156,20 @@ def test_rows_of_other_masks_are_not_merged() -> None:
         merged_mask(judged, np.array([1, 1, 0]), {"a": 1}, rows)
     with pytest.raises(InputError, match="the 2 regions"):
         merged_mask(judged, refined, {"a": 1}, pd.concat([rows, rows]))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda rows: rows.assign(accept=np.nan), "true or false in the column accept"),
+        (lambda rows: rows.assign(accept="False"), "true or false in the column accept"),
+        (lambda rows: rows.drop(columns="accept"), "with region, voxels and accept"),
+    ],
+)
+def test_a_region_of_which_it_is_not_said_whether_it_is_accepted_is_not_merged(
+    change, words
+) -> None:
+    judged, refined = np.array([0, 1, 0]), np.array([1, 1, 1])
+    rows = region_table("c17", "p", judged, refined, {"a": 1}).assign(accept=True)
+    with pytest.raises(InputError, match=f"case c17: expected .*{words}"):
+        merged_mask(judged, refined, {"a": 1}, change(rows))

@@ -45,6 +45,22 @@ def test_the_whole_case_decides_where_it_stands_and_a_case_without_it_is_referre
     assert (chosen["branch"] == "accepted").all()
 
 
+def test_a_case_judged_twice_and_not_alike_is_referred() -> None:
+    again = verdicts(accept=[False, False, False]).iloc[:1]
+    found = routes(pd.concat([verdicts(), again], ignore_index=True))
+    assert found["case_id"].tolist() == ["good", "poor", "broken"]
+    assert (found["branch"] == "referred").all()
+    assert found["message"].iloc[0] == "there are several verdicts of lung"
+    twice = routes(pd.concat([verdicts(), verdicts()], ignore_index=True))
+    pd.testing.assert_frame_equal(twice, routes(verdicts()))
+
+
+@pytest.mark.parametrize("column", ["case_id", "structure", "accept", "message"])
+def test_a_table_that_is_no_verdict_table_is_refused(column: str) -> None:
+    with pytest.raises(InputError, match="expected a verdict table"):
+        routes(verdicts().drop(columns=column))
+
+
 def test_it_must_be_clear_whose_verdict_decides() -> None:
     two = pd.concat([verdicts(), verdicts(structure="heart")])
     with pytest.raises(InputError, match="name one of heart, lung"):

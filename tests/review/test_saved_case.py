@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 
 import segqc_conformal as sq
-from segqc_conformal.errors import FileFormatError, GeometryError
+from segqc_conformal.adapters.nifti import write_volume
+from segqc_conformal.errors import FileFormatError, GeometryError, InputError
+from segqc_conformal.geometry import Grid
 from segqc_conformal.review import find_regions, slice_rows
 from segqc_conformal.review.saved_case import read_judged_structures
 
@@ -42,15 +44,43 @@ def test_a_flat_image_has_two_axes(tmp_path):
     p[0, 2:6, 2:7] = 0.4
     uncertainty.update(p)
     sq.save_maps(uncertainty, tmp_path)
-    (read,) = read_judged_structures(tmp_path, {"a": 1}, case_id="c", shape=(8, 9))
+    (read,) = read_judged_structures(tmp_path, {"a": 1}, case_id="c", image=Grid((8, 9)))
     assert find_regions([read], "c").labels.sum() == 20
 
 
 def test_what_is_missing_or_of_another_image_names_the_case(uncertainty, tmp_path):
     sq.save_maps(uncertainty, tmp_path, names=["mean_probability"])
     with pytest.raises(GeometryError, match="case c17"):
-        read_judged_structures(tmp_path, LABELS, case_id="c17", shape=(12, 14, 9))
+        read_judged_structures(tmp_path, LABELS, case_id="c17", image=Grid((12, 14, 9)))
     with pytest.raises(FileFormatError, match="case c17"):
         read_judged_structures(tmp_path, {"disc": 1}, case_id="c17")
     with pytest.raises(FileFormatError, match="case c17"):
         read_judged_structures(tmp_path, LABELS, case_id="c17", maps=("epkl",))
+
+
+def test_maps_of_another_place_or_spacing_are_refused_and_such_without_a_place_are_not(
+    uncertainty, tmp_path
+):
+    here = np.array([[0, -3.0, 0, 10], [1.0, 0, 0, -5], [0, 0, 0.5, 7], [0, 0, 0, 1]])
+    sq.save_maps(uncertainty, tmp_path / "here", here)
+    sq.save_maps(uncertainty, tmp_path / "unknown")
+    shape, spacing = (12, 14, 8), (1.0, 3.0, 0.5)
+    image = Grid(shape, here, spacing)
+    for folder in ("here", "unknown"):
+        read = read_judged_structures(tmp_path / folder, LABELS, case_id="c17", image=image)
+        assert read[0].spacing_mm == spacing
+    flipped = Grid(shape, here * [[-1, -1, 1, 1]], spacing)
+    with pytest.raises(GeometryError, match="case c17: expected a map with the image's affine"):
+        read_judged_structures(tmp_path / "here", LABELS, case_id="c17", image=flipped)
+    thicker = Grid(shape, None, (1.0, 3.0, 1.0))
+    with pytest.raises(GeometryError, match="case c17: expected a map with the image's spacing"):
+        read_judged_structures(tmp_path / "unknown", LABELS, case_id="c17", image=thicker)
+
+
+def test_a_map_with_holes_is_named(uncertainty, tmp_path):
+    sq.save_maps(uncertainty, tmp_path)
+    holes = np.full((12, 14, 8), np.nan, np.float32)
+    write_volume(tmp_path / "mean_probability_bar.nii.gz", holes, np.diag([1.0, 3.0, 0.5, 1.0]))
+    words = "case c17: expected finite numbers in mean_probability_bar.nii.gz"
+    with pytest.raises(InputError, match=words):
+        read_judged_structures(tmp_path, LABELS, case_id="c17")
