@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from segqc_conformal.errors import SegqcError
-from segqc_conformal.features.case_folders import find_files
+from segqc_conformal.features.named_files import find_files
 from segqc_conformal.geometry import orientation
 
 __all__ = ["MaskFile", "find_masks"]

@@ -10,7 +10,7 @@ import pandas as pd
 
 from segqc_conformal.cli.parsing import parse_structures
 from segqc_conformal.errors import InputError
-from segqc_conformal.features.case_folders import find_files
+from segqc_conformal.features.named_files import find_files
 from segqc_conformal.features.reference_dice import reference_dice
 from segqc_conformal.features.table import read_table
 

@@ -164,7 +164,8 @@ def extract(
     from rich.console import Console
 
     from segqc_conformal.cli.parsing import parse_shard, parse_spacing, parse_structures
-    from segqc_conformal.features.batch import extract_batch, open_batch
+    from segqc_conformal.features.batch import open_batch
+    from segqc_conformal.features.batch_extraction import extract_batch
     from segqc_conformal.features.shards import extract_in_shards, extract_shard
     from segqc_conformal.measures.schema import FeatureSchema
 

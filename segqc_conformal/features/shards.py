@@ -10,7 +10,8 @@ import pandas as pd
 
 from segqc_conformal.canonical_json import canonical_json, sha256_hex
 from segqc_conformal.errors import InputError
-from segqc_conformal.features.batch import Batch, extract_batch
+from segqc_conformal.features.batch import Batch
+from segqc_conformal.features.batch_extraction import extract_batch
 from segqc_conformal.features.resume import case_key
 from segqc_conformal.features.table import check_feature_table, read_table, write_table
 from segqc_conformal.measures.schema import STANDARD, FeatureSchema

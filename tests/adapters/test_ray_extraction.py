@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segqc_conformal.features.batch import extract_batch, open_batch
+from segqc_conformal.features.batch import open_batch
+from segqc_conformal.features.batch_extraction import extract_batch
 from segqc_conformal.features.table import read_table
 
 pytest.importorskip("ray", reason="needs the extra [ray]")
