@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from segqc_conformal.errors import SegqcError
 from segqc_conformal.features.named_files import find_files
+from segqc_conformal.file_hash import file_sha256
 from segqc_conformal.geometry import orientation
 
 __all__ = ["MaskFile", "find_masks"]
@@ -46,11 +46,9 @@ class MaskFile:
             grid = read_grid(self.path, self.case_id)
         except SegqcError as error:
             return {"file": self.path.name, "fault": str(error)}
-        with self.path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
         return {
             "file": self.path.name,
-            "sha256": digest,
+            "sha256": file_sha256(self.path),
             "shape": list(grid.shape),
             "spacing_mm": list(grid.spacing_mm or ()),
             "affine": None if grid.affine is None else grid.affine.tolist(),

@@ -16,7 +16,7 @@ from segqc_conformal.sampling.predictor import Predictor
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["is_bundle", "load_bundle"]
+__all__ = ["bundle_files", "is_bundle", "load_bundle"]
 
 _READS_OR_TYPES = ("LoadImaged", "EnsureChannelFirstd", "EnsureTyped", "CastToTyped", "ToTensord")
 
@@ -31,6 +31,13 @@ def is_bundle(folder: str | Path) -> bool:
     False
     """
     return (Path(folder) / "configs" / "metadata.json").is_file()
+
+
+def bundle_files(folder: str | Path) -> list[Path]:
+    """Return the files that decide what a bundle computes: configs, weights and its own code."""
+    folder = Path(folder)
+    code = sorted((folder / "scripts").rglob("*.py"))
+    return [*sorted((folder / "configs").glob("*.*")), folder / "models" / "model.pt", *code]
 
 
 def load_bundle(
@@ -87,6 +94,12 @@ def load_bundle(
             "models/model.ts, which needs no config",
         )
     parser = _parser(folder)
+    if "network_def" not in parser:
+        raise FileFormatError(
+            f"network_def in the config of the bundle {folder.name}",
+            ", ".join(sorted(parser.get())),
+            "name its network so, as MONAI's bundles do; or give its models/model.ts",
+        )
     network = _resolved(parser, "network_def", folder)
     _load_weights(network, folder / "models" / "model.pt")
     return Predictor(

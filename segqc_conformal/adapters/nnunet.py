@@ -93,6 +93,10 @@ class NnunetFolder:
         """Return where nnU-Net wrote the mask of a case."""
         return self.path / f"{case_id}{self._json('dataset.json').get('file_ending', '.nii.gz')}"
 
+    def beside(self, case_id: str) -> tuple[Path, ...]:
+        """Return the files that say what the probabilities of a case mean and where they lie."""
+        return (self.mask(case_id), self.path / "dataset.json", self.path / "plans.json")
+
     def probabilities(self, case_id: str) -> NDArray[Any]:
         """Read the one sample of a case, shape ``(classes, x, y, z)``, as the NIfTI axes run.
 

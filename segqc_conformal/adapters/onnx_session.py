@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from segqc_conformal.errors import FileFormatError, InputError, on_one_line
 
-__all__ = ["OnnxModel"]
+__all__ = ["OnnxModel", "onnx_files"]
 
 _TYPES: dict[str, type[np.floating[Any]]] = {
     "tensor(float)": np.float32,
@@ -105,7 +105,7 @@ def _only_input(session: Any, path: Path) -> tuple[Any, type[np.floating[Any]]]:
 
 def _sha256(path: Path) -> bytes:
     digest = hashlib.sha256()
-    for file in [path, *_weight_files(path)]:
+    for file in onnx_files(path):
         try:
             with file.open("rb") as stream:
                 digest.update(hashlib.file_digest(stream, "sha256").digest())
@@ -118,7 +118,8 @@ def _sha256(path: Path) -> bytes:
     return digest.digest()
 
 
-def _weight_files(path: Path) -> list[Path]:
+def onnx_files(path: Path) -> list[Path]:
+    """Return an ONNX file and the files of weights that it names."""
     onnx = _library("onnx")
     try:
         model = onnx.load(path, load_external_data=False)
@@ -127,7 +128,7 @@ def _weight_files(path: Path) -> list[Path]:
     # filled in only where a tensor lies outside
     told = [entry for tensor in _tensors(model) for entry in tensor.external_data]
     names = {entry.value for entry in told if entry.key == "location"}
-    return [path.parent / name for name in sorted(names)]
+    return [path, *(path.parent / name for name in sorted(names))]
 
 
 def _tensors(part: Any) -> Iterator[Any]:
@@ -159,5 +160,6 @@ def _unreadable(path: Path, error: Exception) -> FileFormatError:
     return FileFormatError(
         f"a readable ONNX model in {path.name}",
         on_one_line(error)[:300],
-        "export it again: it is truncated, corrupt, not ONNX, or newer than onnxruntime here",
+        "export it again, in float32: it is truncated, corrupt, not ONNX, newer than onnxruntime "
+        "here, or of a type that onnxruntime has no operators for",
     )

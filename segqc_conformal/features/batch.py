@@ -11,7 +11,11 @@ from segqc_conformal.errors import InputError
 from segqc_conformal.features.case_files import CaseFiles
 from segqc_conformal.features.case_folders import find_cases
 from segqc_conformal.features.case_list import read_case_list
-from segqc_conformal.features.programs import find_programs, programs_as_sampler
+from segqc_conformal.features.programs import (
+    find_programs,
+    programs_as_sampler,
+    programs_sha256,
+)
 from segqc_conformal.sampling.channels import Channels
 from segqc_conformal.sampling.predictor import Predictor
 from segqc_conformal.sampling.sampler import Sampler
@@ -117,7 +121,12 @@ def open_batch(
         if programs
         else (None, StoredSamples(found.samples, model_id=str(model_id), channels=stored))
     )
-    settings = {"activation": activation, "channels": channels, "spacing_mm": spacing_mm}
+    settings = {
+        "activation": activation,
+        "channels": channels,
+        "spacing_mm": spacing_mm,
+        "programs": programs_sha256(programs),
+    }
     hashed = sha256_hex(canonical_json(settings).encode())
     return Batch(found.cases, predictor, sampler, found.unused, hashed, folds)
 

@@ -15,7 +15,21 @@ from segqc_conformal.features.extract import extract_features
 from segqc_conformal.features.table import write_table
 from segqc_conformal.measures.schema import STANDARD, FeatureSchema
 
-__all__ = ["extract_batch"]
+__all__ = ["check_out", "extract_batch"]
+
+
+def check_out(batch: Batch, out: Path, structures: Mapping[str, int]) -> None:
+    """Refuse, before anything is computed, what could not be written in the end.
+
+    Raises
+    ------
+    FileFormatError, InputError
+        As `extract_batch` does.
+    """
+    if out.suffix not in (".parquet", ".csv"):
+        raise FileFormatError("--out as a .parquet or .csv file", out.name, "choose one of these")
+    for folder in batch.folds:
+        NnunetFolder(folder).check_structures(structures)
 
 
 def extract_batch(
@@ -58,11 +72,9 @@ def extract_batch(
     Guarantee: every case of the batch comes out.
     """
     out = Path(out)
-    if out.suffix not in (".parquet", ".csv"):
-        raise FileFormatError("--out as a .parquet or .csv file", out.name, "choose one of these")
-    for folder in batch.folds:
-        NnunetFolder(folder).check_structures(structures)
+    check_out(batch, out, structures)
     unfinished = out.with_name(f".{out.name}.unfinished")
+    unfinished.mkdir(parents=True, exist_ok=True)  # what cannot be written is known before hours
     table = extract_features(
         batch.cases,
         batch.predictor,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from segqc_conformal.adapters.monai_bundle import is_bundle, load_bundle
+from segqc_conformal.adapters.monai_bundle import bundle_files, is_bundle, load_bundle
 from segqc_conformal.adapters.torch_export import load_exported_program
 from segqc_conformal.adapters.torch_script import load_torchscript
 from segqc_conformal.errors import FileFormatError
+from segqc_conformal.file_hash import file_sha256
 from segqc_conformal.sampling.deep_ensemble import DeepEnsemble
 from segqc_conformal.sampling.evidential import Evidential
 from segqc_conformal.sampling.predictor import Predictor
@@ -18,7 +19,7 @@ from segqc_conformal.sampling.single_pass import SinglePass
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["find_programs", "load_program", "programs_as_sampler"]
+__all__ = ["find_programs", "load_program", "programs_as_sampler", "programs_sha256"]
 
 _SUFFIXES = (".pt2", ".ts", ".onnx", ".pt")
 _WHAT_IS_READ = (
@@ -66,7 +67,7 @@ def find_programs(source: str) -> tuple[Path, ...]:
 
 
 def _of_one_kind(paths: tuple[Path, ...]) -> tuple[Path, ...]:
-    if len({path.suffix for path in paths}) > 1:
+    if len({"bundle" if is_bundle(path) else path.suffix for path in paths}) > 1:
         raise FileFormatError(
             "models of one kind",
             ", ".join(path.name for path in paths),
@@ -144,3 +145,23 @@ def programs_as_sampler(
     if len(models) > 1:
         return None, DeepEnsemble(models)
     return models[0], Evidential() if models[0].evidential else SinglePass()
+
+
+def programs_sha256(programs: tuple[Path, ...]) -> list[list[str]]:
+    """Return the SHA-256 of each file of each model.
+
+    Notes
+    -----
+    ``model_id`` is of the weights, or as given: it tells neither another graph with the same
+    weights nor another preprocessing in a bundle's config from the one before.
+    Guarantee: none.
+    """
+    return [[file_sha256(file) for file in _files(path)] for path in programs]
+
+
+def _files(path: Path) -> list[Path]:
+    from segqc_conformal.adapters.onnx_session import onnx_files
+
+    if is_bundle(path):
+        return bundle_files(path)
+    return onnx_files(path) if path.suffix == ".onnx" else [path]
