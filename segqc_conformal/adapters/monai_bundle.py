@@ -48,6 +48,7 @@ def load_bundle(
     preprocess: Callable[[Tensor], Tensor] | None = None,
     invert: Callable[[Tensor, Tensor], Tensor] | None = None,
     model_id: str | None = None,
+    device: str = "cpu",
 ) -> Predictor:
     """Make a predictor of a MONAI bundle.
 
@@ -63,11 +64,13 @@ def load_bundle(
         Whether its config may run code. **A config can run any Python**: what begins with ``$``
         is evaluated, ``_target_`` calls whatever can be imported, and both may import. Read it
         before you say True, as you would read a script.
+    device : str
+        Where the network is to run.
 
     Returns
     -------
     Predictor
-        Of the network itself, on the CPU, so that every sampler can work with it.
+        Of the network itself, so that every sampler can work with it.
 
     Raises
     ------
@@ -103,7 +106,7 @@ def load_bundle(
     network = _resolved(parser, "network_def", folder)
     _load_weights(network, folder / "models" / "model.pt")
     return Predictor(
-        network.eval(),
+        network.to(device).eval(),
         activation,
         preprocess or _preprocessing(parser, folder),
         invert,

@@ -38,8 +38,8 @@ class OnnxModel(nn.Module):
     FileFormatError
         If a file is missing, corrupt, truncated or of another kind.
     InputError
-        If the extra ``onnx`` is not installed, or the model does not have one floating-point
-        input; when used: if it refuses the image.
+        If the extra ``onnx`` is not installed, onnxruntime here has none of a provider, or the
+        model does not have one floating-point input; when used: if it refuses the image.
 
     Notes
     -----
@@ -82,6 +82,13 @@ class OnnxModel(nn.Module):
 def _session(path: Path, providers: list[str]) -> Any:
     ort = _library("onnxruntime")
     ort.disable_telemetry_events()
+    missing = [name for name in providers if name not in ort.get_available_providers()]
+    if missing:  # it would run on another device in silence
+        raise InputError(
+            f"an onnxruntime with {', '.join(missing)}",
+            ", ".join(ort.get_available_providers()),
+            "install onnxruntime-gpu in place of onnxruntime, or run the model on the CPU",
+        )
     options = ort.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 3  # its warnings speak of the graph, which nobody here can mend

@@ -87,13 +87,20 @@ _RAY = typer.Option(
 _WORKERS = typer.Option(
     metavar="N",
     show_default=False,
-    help="Ray workers at most, one core each, and one GPU where there are any.  "
+    help="Ray workers at most, one core each, and one GPU with --device cuda.  "
     "\\[default: cores of this machine]",
 )
 
 _TRUST_CONFIG = typer.Option(
     "--trust-config",
     help="Let the config of a MONAI bundle run code. It can run any Python: read it first.",
+)
+
+
+_DEVICE = typer.Option(
+    show_default=False,
+    help="Where models run; which GPU, CUDA_VISIBLE_DEVICES says.  \\[default: the CPU; of .pt2 "
+    "the device of its export]",
 )
 
 
@@ -126,6 +133,7 @@ def extract(
     ray: Annotated[bool, _RAY] = False,
     workers: Annotated[int | None, _WORKERS] = None,
     trust_config: Annotated[bool, _TRUST_CONFIG] = False,
+    device: Annotated[Literal["cpu", "cuda"] | None, _DEVICE] = None,
 ) -> None:
     """Turn probabilities, or a model and images, into a feature table.
 
@@ -185,7 +193,8 @@ def extract(
         spacing_mm=None if spacing is None else parse_spacing(spacing),
         trust_config=trust_config,
     )
-    batch = opening()
+    # with --ray the workers compute, where the GPUs are
+    batch = opening(device=None if ray else device)
     notes = Console(stderr=True, highlight=False)
     if cases is None:
         notes.print(
@@ -206,7 +215,13 @@ def extract(
             from segqc_conformal.adapters.ray_extraction import extract_shards_with_ray
 
             extract_shards_with_ray(
-                opening, out, labels, of, workers=workers or os.cpu_count() or 1, schema=features
+                partial(opening, device=device),
+                out,
+                labels,
+                of,
+                workers=workers or os.cpu_count() or 1,
+                gpu=device == "cuda",
+                schema=features,
             )
         table = extract_in_shards(batch, out, labels, of, schema=features, progress=not ray)
     _show(table, out)

@@ -12,6 +12,7 @@ from segqc_conformal.features.case_files import CaseFiles
 from segqc_conformal.features.case_folders import find_cases
 from segqc_conformal.features.case_list import read_case_list
 from segqc_conformal.features.programs import (
+    Device,
     find_programs,
     programs_as_sampler,
     programs_sha256,
@@ -66,6 +67,7 @@ def open_batch(
     channels: Channels | None = None,
     spacing_mm: tuple[float, ...] | None = None,
     trust_config: bool = False,
+    device: Device | None = None,
 ) -> Batch:
     """Open saved probabilities, or models with images.
 
@@ -89,6 +91,8 @@ def open_batch(
         Voxel size of ``.npz`` probabilities where no file holds it; refused for models.
     trust_config : bool
         Whether the config of a MONAI bundle may run code, as in `load_bundle`.
+    device : {"cpu", "cuda"}, optional
+        Where models run, as in `load_program`; refused for probabilities.
 
     Returns
     -------
@@ -105,6 +109,8 @@ def open_batch(
     """
     folds = find_folds(source)
     programs = () if folds else find_programs(source)
+    if device is not None and not programs:
+        raise InputError("models, for a device", source, "leave the device out")
     _check_settings(source, programs, images, model_id, activation, channels, spacing_mm)
     _check_folds(folds, channels)
     found = find_cases(
@@ -117,7 +123,7 @@ def open_batch(
     )
     stored = NnunetFolder(folds[0]).channels if folds else channels or "exclusive"
     predictor, sampler = (
-        programs_as_sampler(programs, activation or "softmax", model_id, trust_config)
+        programs_as_sampler(programs, activation or "softmax", model_id, trust_config, device)
         if programs
         else (None, StoredSamples(found.samples, model_id=str(model_id), channels=stored))
     )

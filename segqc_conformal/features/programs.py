@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
+
+import torch
 
 from segqc_conformal.adapters.monai_bundle import bundle_files, is_bundle, load_bundle
 from segqc_conformal.adapters.torch_export import load_exported_program
 from segqc_conformal.adapters.torch_script import load_torchscript
-from segqc_conformal.errors import FileFormatError
+from segqc_conformal.errors import FileFormatError, InputError
 from segqc_conformal.file_hash import file_sha256
 from segqc_conformal.sampling.deep_ensemble import DeepEnsemble
 from segqc_conformal.sampling.evidential import Evidential
@@ -19,8 +21,14 @@ from segqc_conformal.sampling.single_pass import SinglePass
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["find_programs", "load_program", "programs_as_sampler", "programs_sha256"]
+__all__ = ["Device", "find_programs", "load_program", "programs_as_sampler", "programs_sha256"]
 
+Device = Literal["cpu", "cuda"]
+
+_PROVIDERS = {
+    "cpu": ["CPUExecutionProvider"],
+    "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"],
+}
 _SUFFIXES = (".pt2", ".ts", ".onnx", ".pt")
 _WHAT_IS_READ = (
     "give a folder of saved probabilities (<case_id>.npz, <case_id>.nii.gz or <case_id>/ of "
@@ -76,18 +84,22 @@ def _of_one_kind(paths: tuple[Path, ...]) -> tuple[Path, ...]:
     return paths
 
 
-def load_program(path: str | Path) -> nn.Module:
+def load_program(path: str | Path, device: Device | None = None) -> nn.Module:
     """Load a model that runs without the code that built it.
 
     Parameters
     ----------
     path : path
         ``.pt2``, ``.ts``, ``.pt`` or ``.onnx``.
+    device : {"cpu", "cuda"}, optional
+        Where it is to run. None: on the CPU, an exported program on the device it was exported on.
 
     Raises
     ------
     FileFormatError
         If the file is missing, corrupt or of another kind.
+    InputError
+        If there is no such device.
 
     Notes
     -----
@@ -97,8 +109,20 @@ def load_program(path: str | Path) -> nn.Module:
 
     path = Path(path)
     if path.suffix == ".onnx":
-        return OnnxModel(path)
-    return load_exported_program(path) if path.suffix == ".pt2" else load_torchscript(path)
+        return OnnxModel(path, _PROVIDERS[device or "cpu"])
+    _check_device(device)
+    if path.suffix == ".pt2":
+        return load_exported_program(path, device)
+    return load_torchscript(path, device or "cpu")
+
+
+def _check_device(device: Device | None) -> None:
+    if device == "cuda" and not torch.cuda.is_available():
+        raise InputError(
+            "a GPU that torch sees, for device cuda",
+            f"none by torch {torch.__version__}",
+            "install torch with CUDA, or leave the device out",
+        )
 
 
 def programs_as_sampler(
@@ -106,6 +130,7 @@ def programs_as_sampler(
     activation: str,
     model_id: str | None,
     trust_config: bool = False,
+    device: Device | None = None,
 ) -> tuple[Predictor | None, Sampler]:
     """Load models: one is a single pass (or its evidence), several are an ensemble.
 
@@ -117,6 +142,8 @@ def programs_as_sampler(
         As in `Predictor`; `model_id` only for a single program.
     trust_config : bool
         As in `load_bundle`.
+    device : {"cpu", "cuda"}, optional
+        As in `load_program`.
 
     Returns
     -------
@@ -128,7 +155,7 @@ def programs_as_sampler(
     FileFormatError
         If a file is missing, corrupt or of another kind.
     InputError
-        For a bundle that is not trusted.
+        For a bundle that is not trusted, or a device that is not there.
     SamplingError
         If two models have the same weights.
 
@@ -136,10 +163,18 @@ def programs_as_sampler(
     -----
     Guarantee: none.
     """
+    if any(map(is_bundle, programs)):
+        _check_device(device)
     models = [
-        load_bundle(path, activation, trust_config=trust_config, model_id=model_id)
+        load_bundle(
+            path,
+            activation,
+            trust_config=trust_config,
+            model_id=model_id,
+            device=device or "cpu",
+        )
         if is_bundle(path)
-        else Predictor(load_program(path), activation, model_id=model_id)
+        else Predictor(load_program(path, device), activation, model_id=model_id)
         for path in programs
     ]
     if len(models) > 1:

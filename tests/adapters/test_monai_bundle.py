@@ -155,3 +155,8 @@ def test_a_config_without_network_is_refused_by_name(tmp_path):
     (folder / "configs" / "inference.json").write_text(json.dumps({"net": "@model"}))
     with pytest.raises(FileFormatError, match=r"network_def in the config of .* received .*net"):
         load_bundle(folder, trust_config=True)
+
+
+def test_its_network_lies_on_the_device_that_is_named(deployed):
+    predictor = load_bundle(deployed / "bundle", trust_config=True, device="meta", model_id="m")
+    assert predictor.device.type == "meta"

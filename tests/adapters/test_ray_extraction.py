@@ -5,14 +5,18 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from segqc_conformal.adapters.ray_extraction import _refuse, _Worker
+from segqc_conformal.errors import InputError
 from segqc_conformal.features.batch import open_batch
 from segqc_conformal.features.batch_extraction import extract_batch
 from segqc_conformal.features.table import read_table
+from segqc_conformal.measures.schema import STANDARD
 
 pytest.importorskip("ray", reason="needs the extra [ray]")
 CASES, SHARDS = 40, 10
@@ -74,3 +78,18 @@ def test_killed_in_mid_run_and_resumed_it_is_the_table_of_one_process(
     assert Path("t.parquet").read_bytes() == Path("whole.parquet").read_bytes()
     assert read_table("t.parquet")["case_id"].nunique() == CASES
     assert guarded.refused == []
+
+
+def test_a_worker_says_why_a_shard_is_not_there_and_goes_on(archive: Path, tmp_path: Path) -> None:
+    def worker(folder: Path) -> _Worker:
+        opening = partial(open_batch, str(folder), model_id="m")
+        where = (str(Path.cwd()), str(tmp_path / "t.csv"))
+        return _Worker(opening, *where, {"disc": 1}, CASES + 1, STANDARD)
+
+    row = worker(archive)({"shard": CASES + 1})
+    assert f"expected a shard I/N with 1 <= I <= N <= {CASES}, the number of cases" in row["why"]
+    row = worker(tmp_path / "elsewhere")({"shard": 1})
+    assert "expected an existing folder" in row["why"]
+    with pytest.raises(InputError, match="received 1 that could not be extracted, shard 1: exp"):
+        _refuse([f"shard 1: {row['why']}"], CASES)
+    _refuse([], CASES)

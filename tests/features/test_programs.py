@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from segqc_conformal.errors import FileFormatError
-from segqc_conformal.features.programs import find_programs, programs_sha256
+from segqc_conformal.errors import FileFormatError, InputError
+from segqc_conformal.features.programs import find_programs, programs_as_sampler, programs_sha256
 
 
 def bundle(folder: Path) -> Path:
@@ -42,3 +42,14 @@ def test_whatever_decides_what_a_bundle_computes_is_in_its_hash(
     assert programs_sha256((folder,)) == before
     (folder / changed).write_text("other")
     assert programs_sha256((folder,)) != before
+
+
+@pytest.mark.parametrize("suffix", [".pt2", ".ts", ".pt"])
+def test_a_gpu_that_is_not_there_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(InputError, match="a GPU that torch sees, for device cuda"):
+        programs_as_sampler((tmp_path / f"m{suffix}",), "softmax", None, device="cuda")
+    with pytest.raises(InputError, match="a GPU that torch sees, for device cuda"):
+        programs_as_sampler((bundle(tmp_path / "b"),), "softmax", None, True, device="cuda")
