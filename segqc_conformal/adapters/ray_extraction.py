@@ -79,8 +79,9 @@ def extract_shards_with_ray(
             raise InputError(
                 "a GPU for each worker", "a cluster without any", "leave --device cuda out"
             )
-        shards = ray.data.from_items([{"shard": number} for number in range(1, of + 1)])
-        done = shards.repartition(of).map(
+        rows = [{"shard": number} for number in range(1, of + 1)]
+        # a block for each shard from the start: to cut blocks later takes a core of the workers
+        done = ray.data.from_items(rows, override_num_blocks=of).map(
             _Worker,
             fn_constructor_args=(
                 open_batch,
