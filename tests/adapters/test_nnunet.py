@@ -89,9 +89,10 @@ def test_images_under_the_names_of_nnunet_are_found(folds, tmp_path):
     image = np.random.default_rng(0).normal(size=SHAPE).astype(np.float32)
     write_volume(tmp_path / "images" / "c1_0000.nii.gz", image, AFFINE)
     table = read_table(extract(folds, "--images", tmp_path / "images", "--schema", "full"))
-    means = table.set_index("case_id")["feature_image_mean"]
-    assert (means["c1"] != 0).all()
-    assert (means["c2"] == 0).all()
+    table = table.set_index("case_id")
+    assert (table.loc["c1", "feature_image_mean"] != 0).all()
+    # its intensities would be zeros among those of the others
+    assert table.loc["c2", "failed"].str.contains("case c2: .*images/c2.nii.gz").all()
 
 
 def test_images_on_another_grid_than_the_masks_of_nnunet_are_refused(folds, tmp_path):
@@ -203,3 +204,14 @@ def test_a_fold_that_lies_elsewhere_fails_its_case(folds):
     failed = table.drop_duplicates("case_id").set_index("case_id")["failed"]
     assert failed.isna().tolist() == [True, False]
     assert "case c2: expected probabilities with the mask fold_1/c2.nii.gz" in failed["c2"]
+
+
+def test_doctor_takes_folds_and_looks_at_their_labels(folds):
+    source = ",".join(map(str, folds))
+    done = CliRunner().invoke(app, ["doctor", source, "--structures", "near=1,far=2"])
+    assert done.exit_code == 0, done.output
+    assert "2 found, 2 usable" in done.output
+    assert "single sample" not in done.output
+    done = CliRunner().invoke(app, ["doctor", source, "--structures", "near=2,far=1"])
+    assert done.exit_code == 1
+    assert "near=1, as dataset.json of fold_0 says" in " ".join(done.output.split())
