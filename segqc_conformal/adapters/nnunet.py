@@ -35,13 +35,22 @@ def is_nnunet_folder(folder: str | Path) -> bool:
 def find_folds(source: str) -> tuple[Path, ...]:
     """Return the folders that `source` names, separated by commas, if nnU-Net wrote all of them.
 
+    Raises
+    ------
+    FileFormatError
+        If one is named twice: it would agree with itself.
+
     Examples
     --------
     >>> find_folds("model.pt2")
     ()
     """
     folders = tuple(Path(part.strip()) for part in source.split(","))
-    return folders if all(map(is_nnunet_folder, folders)) else ()
+    if not all(map(is_nnunet_folder, folders)):
+        return ()
+    if len({folder.resolve() for folder in folders}) < len(folders):
+        raise FileFormatError("each fold once", source, "name the folder of each fold")
+    return folders
 
 
 @dataclass(frozen=True)

@@ -55,8 +55,7 @@ def find_cases(
     Parameters
     ----------
     images : path, optional
-        Folder of images (see `find_volumes`). With `probabilities` it gives the grid and the
-        features of the image; a case without a file in it fails.
+        Folder of images (see `find_volumes`). With `probabilities` it only gives the grid.
     probabilities : path or sequence of path, optional
         Folder of saved probabilities (see `find_samples`), or the folders of nnU-Net, one for
         each fold; its images may be named ``<case_id>_0000.nii.gz``.
@@ -106,9 +105,7 @@ def find_cases(
             continue
         paths = samples.setdefault(case.case_id, (folder / f"{case.case_id}.npz",))
         whole = paths[0] if paths[0].parent == folder else paths[0].parent
-        scan = scans.get(f"{case.case_id}_0000")
-        if scan is None and images is not None:
-            scan = _path(scans, case.case_id, Path(images))
+        scan = scans.get(case.case_id, scans.get(f"{case.case_id}_0000"))
         cases.append(StoredCaseFiles(*ids, whole, *files, paths, scan, spacing_mm))
     if not cases:
         raise InputError("at least one case", f"none in {folder}", _what_is_read(bool(saved)))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 
 from segqc_conformal.adapters.monai_bundle import bundle_files, is_bundle, load_bundle
+from segqc_conformal.adapters.nnunet import is_nnunet_folder
 from segqc_conformal.adapters.torch_export import load_exported_program
 from segqc_conformal.adapters.torch_script import load_torchscript
 from segqc_conformal.errors import FileFormatError, InputError
@@ -68,9 +69,17 @@ def find_programs(source: str) -> tuple[Path, ...]:
         files = sorted(Path(source).glob("[!.]*"))
         return _of_one_kind(tuple(path for path in files if path.suffix in _SUFFIXES[:-1]))
     paths = tuple(Path(part.strip()) for part in source.split(","))
-    for path in paths:
-        if path.suffix not in _SUFFIXES and not is_bundle(path):
-            raise FileFormatError("an existing folder or models", str(path), _WHAT_IS_READ)
+    others = [path for path in paths if path.suffix not in _SUFFIXES and not is_bundle(path)]
+    for path in others:
+        if path.is_dir() and not is_nnunet_folder(path):
+            raise FileFormatError(
+                "several folders only of nnU-Net, each with plans.json and dataset.json",
+                f"{path} without them",
+                "give the output of nnUNetv2_predict for each fold, or put the samples of a case "
+                "into one file",
+            )
+    if others:
+        raise FileFormatError("an existing folder or models", str(others[0]), _WHAT_IS_READ)
     return _of_one_kind(paths)
 
 

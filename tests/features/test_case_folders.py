@@ -232,12 +232,3 @@ def test_dicom_series_are_folders_and_whole_files(tmp_path):
     assert found == {"a": folder / "a.nii.gz", "b": folder / "b.dcm", "c": folder / "c"}
     with pytest.raises(InputError, match="case c: expected one file or one folder for each case"):
         find_volumes(touched(folder, "c.nii"))
-
-
-def test_saved_probabilities_without_their_image_fail_where_images_are_given(tmp_path):
-    saved = touched(tmp_path / "p", "c1.npz", "c2.npz", "c3.npz")
-    images = touched(tmp_path / "i", "c1.nii.gz", "c2_0000.nii.gz")
-    found = find_cases(probabilities=saved, images=images, masks=saved).cases
-    assert [case.scan.name for case in found] == ["c1.nii.gz", "c2_0000.nii.gz", "c3.nii.gz"]
-    assert not found[2].scan.exists()
-    assert find_cases(probabilities=saved).cases[2].scan is None
