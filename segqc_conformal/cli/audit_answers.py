@@ -85,7 +85,7 @@ def _on_masks(
             "give a folder of CASE.nii.gz or DICOM SEG CASE.dcm",
         )
     scans = {} if images is None else find_volumes(images)
-    answered = []
+    answered: list[tuple[str, Answer]] = []
     for name, path in drawn.items():
         mask = deployed.get(name, masks / path.name)
         # a path that does not exist makes the case fail by name

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from segqc_conformal.adapters.monai_bundle import is_bundle
 from segqc_conformal.adapters.nnunet import NnunetFolder, find_folds
 from segqc_conformal.canonical_json import canonical_json, sha256_hex
 from segqc_conformal.errors import InputError
@@ -111,6 +112,12 @@ def open_batch(
     programs = () if folds else find_programs(source)
     if device is not None and not programs:
         raise InputError("models, for a device", source, "leave the device out")
+    if trust_config and not any(map(is_bundle, programs)):
+        raise InputError(
+            "a MONAI bundle, with configs/metadata.json, for --trust-config",
+            source,
+            "give the folder of the bundle, or leave the option out",
+        )
     _check_settings(source, programs, images, model_id, activation, channels, spacing_mm)
     _check_folds(folds, channels)
     found = find_cases(

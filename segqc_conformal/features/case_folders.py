@@ -136,7 +136,10 @@ def _left_over(folders: list[dict[str, Path]], taken: set[str]) -> tuple[Path, .
 
 def _what_is_read(saved: bool) -> str:
     if not saved:
-        return "give a folder of images: <case_id>.nii.gz, or DICOM series in <case_id>/"
+        return (
+            "give a folder of images: <case_id>.nii.gz, or the files of one DICOM series directly "
+            "in <case_id>/"
+        )
     return (
         "give a folder of saved probabilities: <case_id>.npz with the array 'probabilities' "
         "(samples, classes, *spatial), <case_id>.nii.gz (x, y, z, classes), or a folder "

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from segqc_conformal.errors import FileFormatError, InputError
+from segqc_conformal.features.batch import open_batch
 from segqc_conformal.features.programs import find_programs, programs_as_sampler, programs_sha256
 
 
@@ -53,3 +54,12 @@ def test_a_gpu_that_is_not_there_is_named(
         programs_as_sampler((tmp_path / f"m{suffix}",), "softmax", None, device="cuda")
     with pytest.raises(InputError, match="a GPU that torch sees, for device cuda"):
         programs_as_sampler((bundle(tmp_path / "b"),), "softmax", None, True, device="cuda")
+
+
+def test_options_of_models_are_refused_where_there_is_none(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="models, for a device"):
+        open_batch(str(tmp_path), model_id="m", device="cuda")
+    folder = bundle(tmp_path / "b")
+    (folder / "configs" / "metadata.json").unlink()
+    with pytest.raises(InputError, match=r"a MONAI bundle, with configs/metadata\.json"):
+        open_batch(str(folder), images=tmp_path, trust_config=True)
