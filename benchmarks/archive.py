@@ -22,7 +22,8 @@ import numpy as np
 from page import FOLDER, write_page
 
 from segqc_conformal.adapters.ray_extraction import extract_shards_with_ray
-from segqc_conformal.features.batch import extract_batch, open_batch
+from segqc_conformal.features.batch import open_batch
+from segqc_conformal.features.batch_extraction import extract_batch
 from segqc_conformal.features.shards import extract_in_shards, shard_folder
 
 STRUCTURES = {"anterior": 1, "posterior": 2}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from segqc_conformal.adapters.dicom_files import holds_dicom
 from segqc_conformal.errors import SegqcError
-from segqc_conformal.features.case_folders import find_files
+from segqc_conformal.features.named_files import NIFTI, find_files
+from segqc_conformal.file_hash import file_sha256
 from segqc_conformal.geometry import orientation
 
 __all__ = ["MaskFile", "find_masks"]
@@ -16,7 +17,7 @@ __all__ = ["MaskFile", "find_masks"]
 
 @dataclass(frozen=True)
 class MaskFile:
-    """A NIfTI file of a judged mask.
+    """A file of a judged mask: NIfTI or DICOM SEG.
 
     Parameters
     ----------
@@ -33,7 +34,7 @@ class MaskFile:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """Name, SHA-256, shape, spacing, affine and orientation; or the fault of the file.
+        """Name, SHA-256 and, of NIfTI, geometry; or the fault of the file.
 
         Examples
         --------
@@ -42,15 +43,15 @@ class MaskFile:
         """
         from segqc_conformal.adapters.nifti import read_grid
 
+        if holds_dicom(self.path):  # its geometry is that of its series
+            return {"file": self.path.name, "sha256": file_sha256(self.path)}
         try:
             grid = read_grid(self.path, self.case_id)
         except SegqcError as error:
             return {"file": self.path.name, "fault": str(error)}
-        with self.path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
         return {
             "file": self.path.name,
-            "sha256": digest,
+            "sha256": file_sha256(self.path),
             "shape": list(grid.shape),
             "spacing_mm": list(grid.spacing_mm or ()),
             "affine": None if grid.affine is None else grid.affine.tolist(),
@@ -59,5 +60,6 @@ class MaskFile:
 
 
 def find_masks(folder: str | Path) -> dict[str, MaskFile]:
-    """Find the masks of a folder by case id, as `find_files` does."""
-    return {case_id: MaskFile(path, case_id) for case_id, path in find_files(folder).items()}
+    """Find masks by case id: ``<case_id>.nii.gz`` or DICOM SEG ``<case_id>.dcm``."""
+    found = find_files(folder, (*NIFTI, ".dcm"))
+    return {case_id: MaskFile(path, case_id) for case_id, path in found.items()}

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 __all__ = ["on_disk", "replaced_at_once"]
 
@@ -24,8 +25,9 @@ def replaced_at_once(path: Path, *, durable: bool = False) -> Iterator[Path]:
 
     Notes
     -----
-    Guarantee: if the block raises, `path` is as it was, and nothing lies beside it. What a killed
-    process leaves beside it, the next one replaces.
+    Guarantee: if the block raises, `path` is as it was, and nothing lies beside it. Processes that
+    write the same path at once do not meet: the last one wins. A killed process leaves its hidden
+    file, which may be deleted.
 
     Examples
     --------
@@ -39,7 +41,7 @@ def replaced_at_once(path: Path, *, durable: bool = False) -> Iterator[Path]:
     ('whole', 1)
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
+    temporary = path.with_name(f".{path.name}.{uuid4().hex[:8]}.tmp")
     try:
         yield temporary
         if durable:

@@ -26,3 +26,14 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="disk full"):
         fail()
     assert path.read_text() == "old"
+
+
+def test_two_that_write_at_once_do_not_meet(tmp_path: Path) -> None:
+    path = tmp_path / "r.html"
+    with replaced_at_once(path) as first:
+        first.write_text("first")
+        with replaced_at_once(path) as second:
+            second.write_text("second")
+        assert path.read_text() == "second"
+    assert path.read_text() == "first"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["r.html"]

@@ -64,7 +64,8 @@ def read_series(path: str | Path, case_id: str | None = None) -> Volume:
         raise FileFormatError(
             f"an enhanced multi-frame image in {Path(path).name}",
             "a single slice",
-            "put the slices of a series in a folder of their own and give the folder",
+            "put the slices of a series in a folder of their own; for a batch give the folder that "
+            "holds one such folder for each case",
             case_id,
         )
     frames = [

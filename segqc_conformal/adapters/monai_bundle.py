@@ -16,7 +16,7 @@ from segqc_conformal.sampling.predictor import Predictor
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["is_bundle", "load_bundle"]
+__all__ = ["bundle_files", "is_bundle", "load_bundle"]
 
 _READS_OR_TYPES = ("LoadImaged", "EnsureChannelFirstd", "EnsureTyped", "CastToTyped", "ToTensord")
 
@@ -33,6 +33,13 @@ def is_bundle(folder: str | Path) -> bool:
     return (Path(folder) / "configs" / "metadata.json").is_file()
 
 
+def bundle_files(folder: str | Path) -> list[Path]:
+    """Return the files that decide what a bundle computes: configs, weights and its own code."""
+    folder = Path(folder)
+    code = sorted((folder / "scripts").rglob("*.py"))
+    return [*sorted((folder / "configs").glob("*.*")), folder / "models" / "model.pt", *code]
+
+
 def load_bundle(
     folder: str | Path,
     activation: str = "softmax",
@@ -41,6 +48,7 @@ def load_bundle(
     preprocess: Callable[[Tensor], Tensor] | None = None,
     invert: Callable[[Tensor, Tensor], Tensor] | None = None,
     model_id: str | None = None,
+    device: str = "cpu",
 ) -> Predictor:
     """Make a predictor of a MONAI bundle.
 
@@ -56,11 +64,13 @@ def load_bundle(
         Whether its config may run code. **A config can run any Python**: what begins with ``$``
         is evaluated, ``_target_`` calls whatever can be imported, and both may import. Read it
         before you say True, as you would read a script.
+    device : str
+        Where the network is to run.
 
     Returns
     -------
     Predictor
-        Of the network itself, on the CPU, so that every sampler can work with it.
+        Of the network itself, so that every sampler can work with it.
 
     Raises
     ------
@@ -87,10 +97,16 @@ def load_bundle(
             "models/model.ts, which needs no config",
         )
     parser = _parser(folder)
+    if "network_def" not in parser:
+        raise FileFormatError(
+            f"network_def in the config of the bundle {folder.name}",
+            ", ".join(sorted(parser.get())),
+            "name its network so, as MONAI's bundles do; or give its models/model.ts",
+        )
     network = _resolved(parser, "network_def", folder)
     _load_weights(network, folder / "models" / "model.pt")
     return Predictor(
-        network.eval(),
+        network.to(device).eval(),
         activation,
         preprocess or _preprocessing(parser, folder),
         invert,

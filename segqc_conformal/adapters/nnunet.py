@@ -35,13 +35,22 @@ def is_nnunet_folder(folder: str | Path) -> bool:
 def find_folds(source: str) -> tuple[Path, ...]:
     """Return the folders that `source` names, separated by commas, if nnU-Net wrote all of them.
 
+    Raises
+    ------
+    FileFormatError
+        If one is named twice: it would agree with itself.
+
     Examples
     --------
     >>> find_folds("model.pt2")
     ()
     """
     folders = tuple(Path(part.strip()) for part in source.split(","))
-    return folders if all(map(is_nnunet_folder, folders)) else ()
+    if not all(map(is_nnunet_folder, folders)):
+        return ()
+    if len({folder.resolve() for folder in folders}) < len(folders):
+        raise FileFormatError("each fold once", source, "name the folder of each fold")
+    return folders
 
 
 @dataclass(frozen=True)
@@ -92,6 +101,10 @@ class NnunetFolder:
     def mask(self, case_id: str) -> Path:
         """Return where nnU-Net wrote the mask of a case."""
         return self.path / f"{case_id}{self._json('dataset.json').get('file_ending', '.nii.gz')}"
+
+    def beside(self, case_id: str) -> tuple[Path, ...]:
+        """Return the files that say what the probabilities of a case mean and where they lie."""
+        return (self.mask(case_id), self.path / "dataset.json", self.path / "plans.json")
 
     def probabilities(self, case_id: str) -> NDArray[Any]:
         """Read the one sample of a case, shape ``(classes, x, y, z)``, as the NIfTI axes run.

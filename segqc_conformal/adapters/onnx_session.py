@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from segqc_conformal.errors import FileFormatError, InputError, on_one_line
 
-__all__ = ["OnnxModel"]
+__all__ = ["OnnxModel", "onnx_files"]
 
 _TYPES: dict[str, type[np.floating[Any]]] = {
     "tensor(float)": np.float32,
@@ -38,8 +38,8 @@ class OnnxModel(nn.Module):
     FileFormatError
         If a file is missing, corrupt, truncated or of another kind.
     InputError
-        If the extra ``onnx`` is not installed, or the model does not have one floating-point
-        input; when used: if it refuses the image.
+        If the extra ``onnx`` is not installed, onnxruntime here has none of a provider, or the
+        model does not have one floating-point input; when used: if it refuses the image.
 
     Notes
     -----
@@ -82,6 +82,13 @@ class OnnxModel(nn.Module):
 def _session(path: Path, providers: list[str]) -> Any:
     ort = _library("onnxruntime")
     ort.disable_telemetry_events()
+    missing = [name for name in providers if name not in ort.get_available_providers()]
+    if missing:  # it would run on another device in silence
+        raise InputError(
+            f"an onnxruntime with {', '.join(missing)}",
+            ", ".join(ort.get_available_providers()),
+            "install onnxruntime-gpu in place of onnxruntime, or run the model on the CPU",
+        )
     options = ort.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 3  # its warnings speak of the graph, which nobody here can mend
@@ -105,7 +112,7 @@ def _only_input(session: Any, path: Path) -> tuple[Any, type[np.floating[Any]]]:
 
 def _sha256(path: Path) -> bytes:
     digest = hashlib.sha256()
-    for file in [path, *_weight_files(path)]:
+    for file in onnx_files(path):
         try:
             with file.open("rb") as stream:
                 digest.update(hashlib.file_digest(stream, "sha256").digest())
@@ -118,7 +125,8 @@ def _sha256(path: Path) -> bytes:
     return digest.digest()
 
 
-def _weight_files(path: Path) -> list[Path]:
+def onnx_files(path: Path) -> list[Path]:
+    """Return an ONNX file and the files of weights that it names."""
     onnx = _library("onnx")
     try:
         model = onnx.load(path, load_external_data=False)
@@ -127,7 +135,7 @@ def _weight_files(path: Path) -> list[Path]:
     # filled in only where a tensor lies outside
     told = [entry for tensor in _tensors(model) for entry in tensor.external_data]
     names = {entry.value for entry in told if entry.key == "location"}
-    return [path.parent / name for name in sorted(names)]
+    return [path, *(path.parent / name for name in sorted(names))]
 
 
 def _tensors(part: Any) -> Iterator[Any]:
@@ -159,5 +167,6 @@ def _unreadable(path: Path, error: Exception) -> FileFormatError:
     return FileFormatError(
         f"a readable ONNX model in {path.name}",
         on_one_line(error)[:300],
-        "export it again: it is truncated, corrupt, not ONNX, or newer than onnxruntime here",
+        "export it again, in float32: it is truncated, corrupt, not ONNX, newer than onnxruntime "
+        "here, or of a type that onnxruntime has no operators for",
     )

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from segqc_conformal.errors import InputError
+from segqc_conformal.errors import InputError, SegqcError, on_one_line
 from segqc_conformal.features.batch import Batch
 from segqc_conformal.features.shards import extract_shard
 from segqc_conformal.measures.schema import STANDARD, FeatureSchema
@@ -21,6 +22,7 @@ __all__ = ["extract_shards_with_ray"]
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_USAGE_STATS_REPORT_URL": "http://127.0.0.1:9/",
+    "RAY_DATA_LOG_LEVEL": "ERROR",
 }
 _LOOPBACK_ALONE = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
@@ -36,6 +38,7 @@ def extract_shards_with_ray(
     of: int,
     *,
     workers: int,
+    gpu: bool = False,
     schema: FeatureSchema = STANDARD,
     progress: bool = True,
 ) -> None:
@@ -49,14 +52,17 @@ def extract_shards_with_ray(
         As in `extract_shard`. Workers start in the caller's working folder, which they must see
         under the same path, as the files of the batch and `out`.
     workers : int
-        How many at most. Each takes one core, and one GPU where the cluster has any.
+        How many at most. Each takes one core.
+    gpu : bool
+        Whether each takes a GPU too, which `open_batch` then puts its models on.
     progress : bool
         Show a progress bar on standard error, counting shards.
 
     Raises
     ------
     InputError
-        If Ray is not installed, or `workers` is not positive.
+        If Ray is not installed, `workers` is not positive, the cluster has no GPU where one is
+        asked for, or shards could not be extracted: the first of them says why, after the others.
 
     Notes
     -----
@@ -67,9 +73,15 @@ def extract_shards_with_ray(
     """
     if workers < 1:
         raise InputError("at least one worker", workers, "leave --workers out, or give 1 or more")
+    failed: list[str] = []
     with _started(workers) as ray:
-        shards = ray.data.from_items([{"shard": number} for number in range(1, of + 1)])
-        done = shards.repartition(of).map(
+        if gpu and not ray.cluster_resources().get("GPU"):
+            raise InputError(
+                "a GPU for each worker", "a cluster without any", "leave --device cuda out"
+            )
+        rows = [{"shard": number} for number in range(1, of + 1)]
+        # a block for each shard from the start: to cut blocks later takes a core of the workers
+        done = ray.data.from_items(rows, override_num_blocks=of).map(
             _Worker,
             fn_constructor_args=(
                 open_batch,
@@ -81,15 +93,25 @@ def extract_shards_with_ray(
             ),
             compute=ray.data.ActorPoolStrategy(min_size=1, max_size=min(workers, of)),
             num_cpus=1,
-            num_gpus=1 if ray.cluster_resources().get("GPU") else 0,
+            num_gpus=int(gpu),
         )
         with progress_bar(progress) as bar:
-            for _ in bar.track(done.iter_rows(), total=of, description="shards"):
-                pass
+            for row in bar.track(done.iter_rows(), total=of, description="shards"):
+                failed += [f"shard {row['shard']}: {row['why']}"] if row["why"] else []
+    _refuse(failed, of)
+
+
+def _refuse(failed: list[str], of: int) -> None:
+    if failed:
+        raise InputError(
+            f"{of} shards",
+            f"{len(failed)} that could not be extracted, {failed[0]}",
+            "run it again once that is mended: the other shards are kept",
+        )
 
 
 class _Worker:
-    """A process of the cluster with the batch open."""
+    """A process of the cluster; what it raised would come out as a stack of processes."""
 
     def __init__(
         self,
@@ -100,21 +122,32 @@ class _Worker:
         of: int,
         schema: FeatureSchema,
     ) -> None:
-        os.chdir(folder)
-        self.batch, self.out, self.structures = open_batch(), out, structures
-        self.of, self.schema = of, schema
+        self.open_batch, self.folder, self.out = open_batch, folder, out
+        self.structures, self.of, self.schema = structures, of, schema
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        path = extract_shard(
-            self.batch,
+        try:
+            self._extract(int(row["shard"]))
+        except Exception as error:  # of this shard alone: a file, a node or its disk
+            said = str(error) if isinstance(error, SegqcError) else on_one_line(error)
+            return {**row, "why": said}
+        return {**row, "why": ""}
+
+    def _extract(self, number: int) -> None:
+        extract_shard(
+            self._batch,
             self.out,
             self.structures,
-            int(row["shard"]),
+            number,
             self.of,
             schema=self.schema,
             progress=False,
         )
-        return {**row, "file": path.name}
+
+    @cached_property
+    def _batch(self) -> Batch:
+        os.chdir(self.folder)
+        return self.open_batch()
 
 
 @contextmanager
@@ -127,8 +160,10 @@ def _started(workers: int) -> Iterator[Any]:
         here = {} if elsewhere else {"num_cpus": workers, "include_dashboard": False}
         ray.init(log_to_driver=False, logging_level="error", **here)
         ray.data.DataContext.get_current().enable_progress_bars = False
-        yield ray
-        ray.shutdown()
+        try:
+            yield ray
+        finally:
+            ray.shutdown()
     finally:
         os.environ.clear()
         os.environ.update(before)

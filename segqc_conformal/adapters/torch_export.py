@@ -6,25 +6,28 @@ from pathlib import Path
 
 import torch
 from torch import nn
+from torch.export.passes import move_to_device_pass
 
 from segqc_conformal.errors import FileFormatError, on_one_line
 
 __all__ = ["load_exported_program"]
 
 
-def load_exported_program(path: str | Path) -> nn.Module:
+def load_exported_program(path: str | Path, device: str | None = None) -> nn.Module:
     """Load a ``.pt2`` file as a module for `Predictor`.
 
     Parameters
     ----------
     path : path
         Written by ``torch.export.save(torch.export.export(model.eval(), (batch,)), path)``.
+    device : str, optional
+        Where it is to run. None: on the device it was exported on.
 
     Returns
     -------
     torch.nn.Module
-        On the device it was exported on. Its weights keep their names, so that ``model_id`` is
-        that of the model it was exported from. It is fixed in evaluation mode.
+        Its weights keep their names, so that ``model_id`` is that of the model it was exported
+        from. It is fixed in evaluation mode.
 
     Raises
     ------
@@ -42,10 +45,12 @@ def load_exported_program(path: str | Path) -> nn.Module:
     if not path.is_file():
         raise FileFormatError("an existing .pt2 file", str(path), "check the path")
     try:
-        return torch.export.load(path).module()
+        program = torch.export.load(path)
+        return (program if device is None else move_to_device_pass(program, device)).module()
     except Exception as error:  # zip, json and torch's own kinds, by what is broken
         raise FileFormatError(
             f"a readable exported program in {path.name}",
             on_one_line(error),
-            "export it again with this version of torch: it is truncated, corrupt or not .pt2",
+            "export it again with this version of torch: it is truncated, corrupt, not .pt2 or of "
+            "a device that is not here",
         ) from error

@@ -15,18 +15,20 @@ __all__ = ["SUFFIXES", "load_torchscript"]
 SUFFIXES = (".ts", ".pt")
 
 
-def load_torchscript(path: str | Path) -> nn.Module:
+def load_torchscript(path: str | Path, device: str = "cpu") -> nn.Module:
     """Load a TorchScript file as a module for `Predictor`.
 
     Parameters
     ----------
     path : path
         ``.ts`` or ``.pt``, written by ``torch.jit.save`` of a traced or scripted module.
+    device : str
+        Where it is to run, whatever it was saved on.
 
     Returns
     -------
     torch.nn.Module
-        On the CPU, in evaluation mode. Its weights keep their names, so that ``model_id`` is that
+        In evaluation mode. Its weights keep their names, so that ``model_id`` is that
         of the model it was made from. A frozen module (``torch.jit.freeze``) has no weights left:
         `Predictor` asks for ``model_id`` then.
 
@@ -49,7 +51,7 @@ def load_torchscript(path: str | Path) -> nn.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # deprecated since torch 2.9; hospitals still have it
         try:
-            module: nn.Module = torch.jit.load(path, map_location="cpu")  # type: ignore[no-untyped-call]
+            module: nn.Module = torch.jit.load(path, map_location=device)  # type: ignore[no-untyped-call]
             return module.eval()
         except Exception as error:  # zip, pickle and torch's own kinds, by what is broken
             raise FileFormatError(

@@ -81,13 +81,18 @@ def add(
         ),
     ] = None,
     references: Annotated[
-        Path | None, typer.Option(help="In place of a table: reference masks, CASE.nii.gz.")
+        Path | None,
+        typer.Option(help="In place of a table: reference masks, CASE.nii.gz or DICOM CASE.dcm."),
     ] = None,
     masks: Annotated[
-        Path | None, typer.Option(help="With --references: the deployed masks, CASE.nii.gz.")
+        Path | None, typer.Option(help="With --references: the deployed masks, named alike.")
     ] = None,
     structures: Annotated[
         str | None, typer.Option(help="With --references: labels, anterior=1,posterior=2.")
+    ] = None,
+    images: Annotated[
+        Path | None,
+        typer.Option(help="With --masks in DICOM: the images, whose grid they lie on."),
     ] = None,
     reference_kind: Annotated[
         str, typer.Option(help="How the reference masks were made: expert, edited, ...")
@@ -106,7 +111,7 @@ def add(
     from segqc_conformal.errors import FileFormatError, InputError
 
     CalibrationFolder(calibration).history()
-    answered, refused = answered_cases(answers, references, masks, structures)
+    answered, refused = answered_cases(answers, references, masks, structures, images)
     added = 0
     with CaseLog(log, create=False, ids=StoredIds.from_file(hash_ids)) as case_log:
         for case_id, dice in answered.items():

@@ -10,9 +10,9 @@ import pandas as pd
 
 from segqc_conformal.cli.parsing import parse_structures
 from segqc_conformal.errors import InputError
-from segqc_conformal.features.case_folders import find_files
 from segqc_conformal.features.reference_dice import reference_dice
 from segqc_conformal.features.table import read_table
+from segqc_conformal.features.volume_folders import find_volumes
 
 __all__ = ["answered_cases"]
 
@@ -20,7 +20,11 @@ Answer = Callable[[], dict[str, float]]
 
 
 def answered_cases(
-    answers: Path | None, references: Path | None, masks: Path | None, structures: str | None
+    answers: Path | None,
+    references: Path | None,
+    masks: Path | None,
+    structures: str | None,
+    images: Path | None,
 ) -> tuple[dict[str, dict[str, float]], list[str]]:
     """Return the Dice of each audited case by structure, and why that of others is not known.
 
@@ -32,7 +36,7 @@ def answered_cases(
         If the table or a folder does not exist.
     """
     answered, refused = {}, []
-    for case_id, answer in _given(answers, references, masks, structures):
+    for case_id, answer in _given(answers, references, masks, structures, images):
         try:
             answered[case_id] = answer()
         except InputError as error:
@@ -41,14 +45,18 @@ def answered_cases(
 
 
 def _given(
-    answers: Path | None, references: Path | None, masks: Path | None, structures: str | None
+    answers: Path | None,
+    references: Path | None,
+    masks: Path | None,
+    structures: str | None,
+    images: Path | None,
 ) -> list[tuple[str, Answer]]:
     """Return each audited case with how its Dice is found."""
-    measured = (references, masks, structures)
+    measured = (references, masks, structures, images)
     if answers is not None and not any(measured):
         return _in_table(answers)
     if answers is None and references and masks and structures:
-        return _on_masks(references, masks, structures)
+        return _on_masks(references, masks, structures, images)
     raise InputError(
         "a table of answers, or --references, --masks and --structures",
         "both" if answers is not None else "neither in full",
@@ -65,12 +73,25 @@ def _in_table(path: Path) -> list[tuple[str, Answer]]:
     return [(str(case_id), partial(_answer, str(case_id), rows)) for case_id, rows in groups]
 
 
-def _on_masks(references: Path, masks: Path, structures: str) -> list[tuple[str, Answer]]:
-    labels, deployed = parse_structures(structures), find_files(masks)
-    return [
-        (name, partial(reference_dice, name, deployed.get(name, masks / path.name), path, labels))
-        for name, path in find_files(references).items()
-    ]
+def _on_masks(
+    references: Path, masks: Path, structures: str, images: Path | None
+) -> list[tuple[str, Answer]]:
+    labels = parse_structures(structures)
+    drawn, deployed = find_volumes(references), find_volumes(masks)
+    if not drawn:
+        raise InputError(
+            "at least one reference mask",
+            f"none in {references}",
+            "give a folder of CASE.nii.gz or DICOM SEG CASE.dcm",
+        )
+    scans = {} if images is None else find_volumes(images)
+    answered: list[tuple[str, Answer]] = []
+    for name, path in drawn.items():
+        mask = deployed.get(name, masks / path.name)
+        # a path that does not exist makes the case fail by name
+        scan = None if images is None else scans.get(name, images / path.name)
+        answered.append((name, partial(reference_dice, name, mask, path, labels, scan)))
+    return answered
 
 
 def _answer(case_id: str, rows: pd.DataFrame) -> dict[str, float]:

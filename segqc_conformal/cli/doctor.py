@@ -26,7 +26,8 @@ def doctor(
         typer.Argument(
             metavar="FOLDER",
             show_default=False,
-            help="Saved probabilities, as segqc extract takes them, or images.",
+            help="Saved probabilities, as segqc extract takes them (of nnU-Net fold_0,fold_1 too), "
+            "or images.",
         ),
     ] = None,
     images: Annotated[Path | None, _option("DIR", "CASE.nii.gz, or DICOM CASE/.")] = None,

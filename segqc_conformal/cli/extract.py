@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
-if TYPE_CHECKING:
-    import pandas as pd
-    from rich.table import Table
-
 __all__ = ["extract"]
-
-_SHOWN = 20  # failed cases and unused files named on screen; the table holds all of them
 
 _OUT = typer.Option(help="Feature table to write, .parquet or .csv.", show_default=False)
 _STRUCTURES = typer.Option(
@@ -87,13 +81,20 @@ _RAY = typer.Option(
 _WORKERS = typer.Option(
     metavar="N",
     show_default=False,
-    help="Ray workers at most, one core each, and one GPU where there are any.  "
+    help="Ray workers at most, one core each, and one GPU with --device cuda.  "
     "\\[default: cores of this machine]",
 )
 
 _TRUST_CONFIG = typer.Option(
     "--trust-config",
     help="Let the config of a MONAI bundle run code. It can run any Python: read it first.",
+)
+
+
+_DEVICE = typer.Option(
+    show_default=False,
+    help="Where models run; which GPU, CUDA_VISIBLE_DEVICES says.  \\[default: the CPU; of .pt2 "
+    "the device of its export]",
 )
 
 
@@ -126,6 +127,7 @@ def extract(
     ray: Annotated[bool, _RAY] = False,
     workers: Annotated[int | None, _WORKERS] = None,
     trust_config: Annotated[bool, _TRUST_CONFIG] = False,
+    device: Annotated[Literal["cpu", "cuda"] | None, _DEVICE] = None,
 ) -> None:
     """Turn probabilities, or a model and images, into a feature table.
 
@@ -163,9 +165,12 @@ def extract(
 
     from rich.console import Console
 
+    from segqc_conformal.cli.extract_summary import listed, print_failed, print_summary
     from segqc_conformal.cli.parsing import parse_shard, parse_spacing, parse_structures
-    from segqc_conformal.features.batch import extract_batch, open_batch
+    from segqc_conformal.features.batch import open_batch
+    from segqc_conformal.features.batch_extraction import extract_batch
     from segqc_conformal.features.shards import extract_in_shards, extract_shard
+    from segqc_conformal.features.table import read_table
     from segqc_conformal.measures.schema import FeatureSchema
 
     labels, features = parse_structures(structures), FeatureSchema(schema)
@@ -184,7 +189,8 @@ def extract(
         spacing_mm=None if spacing is None else parse_spacing(spacing),
         trust_config=trust_config,
     )
-    batch = opening()
+    # with --ray the workers compute, where the GPUs are
+    batch = opening(device=None if ray else device)
     notes = Console(stderr=True, highlight=False)
     if cases is None:
         notes.print(
@@ -192,23 +198,31 @@ def extract(
             "site 'unknown'."
         )
     if batch.unused:
-        names = _listed([str(path) for path in batch.unused])
+        names = listed([str(path) for path in batch.unused])
         notes.print(f"Warning: files that fit no case: {names}", markup=False, soft_wrap=True)
     if of is not None and number is not None:
         part = extract_shard(batch, out, labels, number, of, schema=features)
+        table = read_table(part)
+        print_failed(table)
         print(f"Wrote shard {number} of {of}: {part}")
-        return
-    if of is None:
+    elif of is None:
         table = extract_batch(batch, out, labels, schema=features, maps_folder=maps)
     else:
         if ray:
             from segqc_conformal.adapters.ray_extraction import extract_shards_with_ray
 
             extract_shards_with_ray(
-                opening, out, labels, of, workers=workers or os.cpu_count() or 1, schema=features
+                partial(opening, device=device),
+                out,
+                labels,
+                of,
+                workers=workers or os.cpu_count() or 1,
+                gpu=device == "cuda",
+                schema=features,
             )
         table = extract_in_shards(batch, out, labels, of, schema=features, progress=not ray)
-    _show(table, out)
+    if number is None:
+        print_summary(table, out)
     if table["failed"].notna().all():
         raise typer.Exit(1)
 
@@ -226,56 +240,3 @@ def _check_shards(
         raise InputError("--shard N with --ray", f"--shard {shard}", "say how many parts to cut")
     if workers is not None and not ray:
         raise InputError("--workers with --ray", "no --ray", "add it, or leave --workers out")
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
-
-
-def _show(table: pd.DataFrame, out: Path) -> None:
-    from rich.console import Console
-
-    from segqc_conformal.features.table import feature_columns
-
-    console = Console(highlight=False)
-    console.print(_summary(table))
-    cases = table.drop_duplicates("case_id")
-    failed = cases[cases["failed"].notna()]
-    for why in failed["failed"].head(_SHOWN):
-        console.print(f"  failed: {why}", markup=False, soft_wrap=True)
-    if len(failed) > _SHOWN:
-        console.print(f"  and {len(failed) - _SHOWN} more; see column 'failed' of the table")
-    first = table.iloc[0]
-    console.print(
-        f"Features: {len(feature_columns(table))} of schema {first['schema_version']}.",
-        markup=False,
-    )
-    console.print(
-        f"Cases: {len(cases)}, failed: {len(failed)}, patients: {cases['patient_id'].nunique()}, "
-        f"sites: {cases['site'].nunique()}. Judged: {first['judged']} masks. "
-        f"Model: {first['model_id']}, {first['sampler_id']}.\nWrote {out}",
-        markup=False,
-        soft_wrap=True,
-    )
-
-
-def _summary(table: pd.DataFrame) -> Table:
-    from rich.table import Table
-
-    shown = Table(title="Features", title_justify="left")
-    shown.add_column("structure")
-    for head in ("cases", "failed", "empty mask", "reference known", "mean Dice"):
-        shown.add_column(head, justify="right")
-    for structure, rows in table.groupby("structure", sort=False):
-        usable = rows[rows["failed"].isna()]
-        known = usable["dice"].dropna()
-        shown.add_row(
-            str(structure),
-            str(len(usable)),
-            str(len(rows) - len(usable)),
-            str(int((usable["feature_volume_ml"] == 0).sum())),
-            str(len(known)),
-            f"{known.mean():.3f}" if len(known) else "-",
-        )
-    return shown

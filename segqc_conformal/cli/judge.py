@@ -20,7 +20,8 @@ def judge(
     masks: Annotated[
         Path | None,
         typer.Option(
-            help="The judged masks, CASE.nii.gz: their geometry and SHA-256 go into the sidecars."
+            help="The judged masks, CASE.nii.gz or DICOM CASE.dcm: SHA-256 and, of NIfTI, geometry "
+            "go into the sidecars."
         ),
     ] = None,
     dicom: Annotated[
@@ -66,6 +67,12 @@ def judge(
     found = None if masks is None else find_masks(masks)
     gate = CalibratedGate.load(calibration)
     verdicts = gate.judge(read_table(features))
+    if found is not None and not found.keys() & set(verdicts["case_id"]):
+        raise InputError(
+            f"masks of the judged cases in {masks}",
+            f"{len(found)} masks, none of them of a case of {features.name}",
+            "give the folder of CASE.nii.gz or CASE.dcm",
+        )
     write_table(verdicts, out)
     if sidecar is not None:
         write_sidecars(gate, verdicts, sidecar, found)

@@ -13,7 +13,8 @@ from segqc_conformal.doctor.finding import Complaint, Finding, complaint_of, lis
 from segqc_conformal.doctor.seen_case import SeenCase
 from segqc_conformal.errors import SegqcError
 from segqc_conformal.features.case_files import CaseFiles
-from segqc_conformal.features.case_folders import FoundCases, find_files
+from segqc_conformal.features.case_folders import FoundCases
+from segqc_conformal.features.named_files import find_files
 from segqc_conformal.features.stored_case_files import StoredCaseFiles
 from segqc_conformal.geometry import spacing_in_words
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from segqc_conformal.adapters.nnunet import NnunetFolder, find_folds
 from segqc_conformal.doctor import case_list, places
 from segqc_conformal.doctor.cases import check_cases, holds_probabilities
 from segqc_conformal.doctor.finding import Finding, complaint_of
@@ -137,7 +138,12 @@ def _cases(
 
 def _found(subjects: Subjects) -> tuple[FoundCases, list[ListedCase] | None]:
     folder, images = subjects.folder, subjects.images
-    saved = folder is not None and folder.is_dir() and holds_probabilities(folder)
+    folds = () if folder is None else find_folds(str(folder))
+    for fold in map(NnunetFolder, folds):
+        fold.check_structures(subjects.labels)
+    saved = folder is not None and (
+        len(folds) > 1 or (folder.is_dir() and holds_probabilities(folder))
+    )
     if folder is not None and images is not None and not saved:
         raise InputError("one folder of images", f"{folder} and {images}", "leave one out")
     if folder is None and images is None:
@@ -147,7 +153,7 @@ def _found(subjects: Subjects) -> tuple[FoundCases, list[ListedCase] | None]:
     listed = None if subjects.case_list is None else read_case_list(subjects.case_list)
     found = find_cases(
         images=images if saved else images or folder,
-        probabilities=folder if saved else None,
+        probabilities=(folds or folder) if saved else None,
         masks=subjects.masks,
         references=subjects.references,
         listed=listed,

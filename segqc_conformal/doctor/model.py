@@ -38,15 +38,27 @@ def unreadable_model(model: nn.Module | str | Path) -> tuple[Finding, nn.Module 
     >>> unreadable_model(torch.nn.Linear(1, 1))[0].message[:23]
     'Linear, model_id sha256'
     """
+    from segqc_conformal.adapters.monai_bundle import is_bundle
     from segqc_conformal.features.programs import load_program
     from segqc_conformal.sampling.model_identity import weights_identity
 
     named = Path(model).name if isinstance(model, str | Path) else type(model).__name__
+    if isinstance(model, str | Path) and is_bundle(model):
+        return _unread_bundle(named), None
     try:
         module = load_program(model) if isinstance(model, str | Path) else model
         return Finding("ok", "model", f"{named}, model_id {weights_identity(module)}"), module
     except SegqcError as error:
         return complaint_of(error).about("model"), None
+
+
+def _unread_bundle(name: str) -> Finding:
+    return Complaint(
+        "warning",
+        "a file of a model",
+        f"the MONAI bundle {name}, whose config can run any Python",
+        "give its models/model.ts, or try the bundle on a few cases: segqc extract --trust-config",
+    ).about("model")
 
 
 def missing_dropout(module: nn.Module) -> Finding:

@@ -22,7 +22,8 @@ class Subjects:
     Parameters
     ----------
     folder : path, optional
-        Saved probabilities or images, whichever it holds.
+        Saved probabilities or images, whichever it holds; or the folders of nnU-Net, one for each
+        fold, separated by commas.
     images, masks, references : path, optional
         Folders, as in `find_cases`.
     case_list : path, optional

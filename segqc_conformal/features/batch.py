@@ -1,30 +1,29 @@
-"""A batch of cases with what samples them: from what a user points at to a feature table."""
+"""A batch: cases with what samples them, from what a user points at."""
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
+from segqc_conformal.adapters.monai_bundle import is_bundle
 from segqc_conformal.adapters.nnunet import NnunetFolder, find_folds
 from segqc_conformal.canonical_json import canonical_json, sha256_hex
-from segqc_conformal.errors import FileFormatError, InputError
+from segqc_conformal.errors import InputError
 from segqc_conformal.features.case_files import CaseFiles
 from segqc_conformal.features.case_folders import find_cases
 from segqc_conformal.features.case_list import read_case_list
-from segqc_conformal.features.extract import extract_features
-from segqc_conformal.features.programs import find_programs, programs_as_sampler
-from segqc_conformal.features.table import write_table
-from segqc_conformal.measures.schema import STANDARD, FeatureSchema
+from segqc_conformal.features.programs import (
+    Device,
+    find_programs,
+    programs_as_sampler,
+    programs_sha256,
+)
 from segqc_conformal.sampling.channels import Channels
 from segqc_conformal.sampling.predictor import Predictor
 from segqc_conformal.sampling.sampler import Sampler
 from segqc_conformal.sampling.stored_samples import StoredSamples
 
-__all__ = ["Batch", "extract_batch", "open_batch"]
+__all__ = ["Batch", "open_batch"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +68,7 @@ def open_batch(
     channels: Channels | None = None,
     spacing_mm: tuple[float, ...] | None = None,
     trust_config: bool = False,
+    device: Device | None = None,
 ) -> Batch:
     """Open saved probabilities, or models with images.
 
@@ -92,6 +92,8 @@ def open_batch(
         Voxel size of ``.npz`` probabilities where no file holds it; refused for models.
     trust_config : bool
         Whether the config of a MONAI bundle may run code, as in `load_bundle`.
+    device : {"cpu", "cuda"}, optional
+        Where models run, as in `load_program`; refused for probabilities.
 
     Returns
     -------
@@ -108,6 +110,14 @@ def open_batch(
     """
     folds = find_folds(source)
     programs = () if folds else find_programs(source)
+    if device is not None and not programs:
+        raise InputError("models, for a device", source, "leave the device out")
+    if trust_config and not any(map(is_bundle, programs)):
+        raise InputError(
+            "a MONAI bundle, with configs/metadata.json, for --trust-config",
+            source,
+            "give the folder of the bundle, or leave the option out",
+        )
     _check_settings(source, programs, images, model_id, activation, channels, spacing_mm)
     _check_folds(folds, channels)
     found = find_cases(
@@ -120,11 +130,16 @@ def open_batch(
     )
     stored = NnunetFolder(folds[0]).channels if folds else channels or "exclusive"
     predictor, sampler = (
-        programs_as_sampler(programs, activation or "softmax", model_id, trust_config)
+        programs_as_sampler(programs, activation or "softmax", model_id, trust_config, device)
         if programs
         else (None, StoredSamples(found.samples, model_id=str(model_id), channels=stored))
     )
-    settings = {"activation": activation, "channels": channels, "spacing_mm": spacing_mm}
+    settings = {
+        "activation": activation,
+        "channels": channels,
+        "spacing_mm": spacing_mm,
+        "programs": programs_sha256(programs),
+    }
     hashed = sha256_hex(canonical_json(settings).encode())
     return Batch(found.cases, predictor, sampler, found.unused, hashed, folds)
 
@@ -180,64 +195,3 @@ def _check_folds(folds: tuple[Path, ...], channels: Channels | None) -> None:
             [structures for _, structures in said],
             "give the folders of one model",
         )
-
-
-def extract_batch(
-    batch: Batch,
-    out: str | Path,
-    structures: Mapping[str, int],
-    *,
-    schema: FeatureSchema = STANDARD,
-    maps_folder: str | Path | None = None,
-    progress: bool = True,
-) -> pd.DataFrame:
-    """Extract the feature table of a batch and write it; a repeated call goes on where one stopped.
-
-    Parameters
-    ----------
-    batch : Batch
-    out : path
-        ``.parquet`` or ``.csv``. Finished cases are kept in a hidden folder beside it, which is
-        removed once the table is written and no case of it failed.
-    structures : mapping of str to int
-    schema, maps_folder
-        As in `extract_features`.
-    progress : bool
-        Show a progress bar on standard error.
-
-    Returns
-    -------
-    DataFrame
-        The feature table, as `extract_features` returns it.
-
-    Raises
-    ------
-    FileFormatError
-        If `out` has another suffix; nothing is computed then.
-    InputError
-        If nnU-Net gives a structure of that name another label.
-
-    Notes
-    -----
-    Guarantee: every case of the batch comes out.
-    """
-    out = Path(out)
-    if out.suffix not in (".parquet", ".csv"):
-        raise FileFormatError("--out as a .parquet or .csv file", out.name, "choose one of these")
-    for folder in batch.folds:
-        NnunetFolder(folder).check_structures(structures)
-    unfinished = out.with_name(f".{out.name}.unfinished")
-    table = extract_features(
-        batch.cases,
-        batch.predictor,
-        batch.sampler,
-        structures=structures,
-        schema=schema,
-        maps_folder=maps_folder,
-        resume_folder=unfinished / batch.settings[:16],
-        progress=progress,
-    )
-    write_table(table, out)
-    if table["failed"].isna().all():
-        shutil.rmtree(unfinished, ignore_errors=True)
-    return table

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
-from segqc_conformal.adapters.dicom_files import holds_dicom, patient_id
-from segqc_conformal.adapters.nnunet import is_nnunet_folder
-from segqc_conformal.errors import FileFormatError, InputError
+from segqc_conformal.adapters.dicom_files import patient_id
+from segqc_conformal.errors import InputError
 from segqc_conformal.features.case_files import CaseFiles
 from segqc_conformal.features.case_list import ListedCase
+from segqc_conformal.features.named_files import NIFTI
+from segqc_conformal.features.sample_folders import find_samples, samples_of_folds
 from segqc_conformal.features.stored_case_files import StoredCaseFiles
+from segqc_conformal.features.volume_folders import find_volumes
 
-__all__ = ["NIFTI", "FoundCases", "find_cases", "find_files", "find_samples", "find_volumes"]
-
-NIFTI = (".nii.gz", ".nii")
-
-_Found = TypeVar("_Found")
+__all__ = ["FoundCases", "find_cases"]
 
 
 @dataclass(frozen=True)
@@ -42,154 +39,6 @@ class FoundCases:
     cases: tuple[CaseFiles, ...]
     unused: tuple[Path, ...]
     samples: dict[str, tuple[Path, ...]] = field(default_factory=dict)
-
-
-def find_files(folder: str | Path, suffixes: tuple[str, ...] = NIFTI) -> dict[str, Path]:
-    """Find the files of a folder by case id, which is the file name without its suffix.
-
-    Parameters
-    ----------
-    folder : path
-        Searched without its sub-folders; hidden files are skipped.
-    suffixes : tuple of str
-        Endings that count.
-
-    Returns
-    -------
-    dict of str to Path
-        Sorted by case id.
-
-    Raises
-    ------
-    FileFormatError
-        If the folder does not exist.
-    InputError
-        If two files name the same case.
-
-    Notes
-    -----
-    Guarantee: none.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> folder = Path(tempfile.mkdtemp())
-    >>> for name in ("c2.nii.gz", "c1.nii", "._c1.nii", "notes.txt"):
-    ...     (folder / name).touch()
-    >>> list(find_files(folder))
-    ['c1', 'c2']
-    """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise FileFormatError("an existing folder", str(folder), "check the path")
-    found: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        suffix = next((end for end in suffixes if path.name.endswith(end)), None)
-        if suffix is None or path.name.startswith(".") or not path.is_file():
-            continue
-        case_id = path.name.removesuffix(suffix)
-        if case_id in found:
-            raise InputError(
-                f"one file for each case in {folder}",
-                f"{found[case_id].name} and {path.name}",
-                "move one of them away",
-                case_id,
-            )
-        found[case_id] = path
-    return dict(sorted(found.items()))
-
-
-def find_samples(
-    folder: str | Path, apart: Collection[str | Path] = ()
-) -> dict[str, tuple[Path, ...]]:
-    """Find saved probabilities by case id.
-
-    Parameters
-    ----------
-    folder : path
-        Holds, for each case, ``<case_id>.npz``, or ``<case_id>.nii.gz`` of shape
-        ``(x, y, z, classes)``, or a folder ``<case_id>/`` of such NIfTI files, one per sample.
-        Of a folder of nnU-Net v2, whose masks lie beside, only ``.npz`` files count.
-    apart : collection of path
-        Folders that hold something else (masks, images), even where they lie inside `folder`.
-
-    Returns
-    -------
-    dict of str to tuple of Path
-        Sorted by case id; empty if there is none.
-
-    Raises
-    ------
-    FileFormatError
-        If the folder does not exist.
-    InputError
-        If two files, or a file and a folder, name the same case.
-
-    Notes
-    -----
-    Guarantee: none.
-    """
-    nnunet = is_nnunet_folder(folder)
-    suffixes = (".npz",) if nnunet else (".npz", *NIFTI)
-    files: dict[str, tuple[Path, ...]] = {
-        case_id: (path,) for case_id, path in find_files(folder, suffixes).items()
-    }
-    if nnunet:
-        return files
-    inner = {part.name: tuple(find_files(part).values()) for part in _inside(folder, apart)}
-    return _joined(folder, files, {name: paths for name, paths in inner.items() if paths})
-
-
-def find_volumes(folder: str | Path, apart: Collection[str | Path] = ()) -> dict[str, Path]:
-    """Find images or masks by case id.
-
-    Parameters
-    ----------
-    folder : path
-        Holds, for each case, ``<case_id>.nii.gz``, or ``<case_id>.dcm`` (an enhanced multi-frame
-        image or a DICOM SEG), or a folder ``<case_id>/`` of the DICOM files of one series.
-    apart : collection of path
-        Folders that hold something else, even where they lie inside `folder`.
-
-    Returns
-    -------
-    dict of str to Path
-        Sorted by case id; empty if there is none.
-
-    Raises
-    ------
-    FileFormatError
-        If the folder does not exist.
-    InputError
-        If two files, or a file and a folder, name the same case.
-
-    Notes
-    -----
-    Guarantee: none.
-    """
-    files = find_files(folder, (*NIFTI, ".dcm"))
-    series = {part.name: part for part in _inside(folder, apart) if holds_dicom(part)}
-    return _joined(folder, files, series)
-
-
-def _inside(folder: str | Path, apart: Collection[str | Path]) -> Iterator[Path]:
-    others = {Path(other).resolve() for other in apart}
-    for part in sorted(Path(folder).iterdir()):
-        if part.is_dir() and not part.name.startswith(".") and part.resolve() not in others:
-            yield part
-
-
-def _joined(
-    folder: str | Path, files: dict[str, _Found], inner: dict[str, _Found]
-) -> dict[str, _Found]:
-    for case_id in files.keys() & inner.keys():
-        raise InputError(
-            f"one file or one folder for each case in {folder}",
-            f"a file and the folder {case_id}",
-            "move one of them away",
-            case_id,
-        )
-    return dict(sorted((files | inner).items()))
 
 
 def find_cases(
@@ -238,7 +87,7 @@ def find_cases(
     folder = saved[0] if saved else Path(images or ".")
     others = [other for other in (images, masks, references) if other is not None]
     scans = {} if images is None else find_volumes(images, apart=others)
-    samples = _samples_of_folds(saved) if len(saved) > 1 else {}
+    samples = samples_of_folds(saved) if len(saved) > 1 else {}
     if len(saved) == 1:
         samples = find_samples(folder, apart=others)
     main = {name: paths[0] for name, paths in samples.items()} if saved else scans
@@ -276,15 +125,6 @@ def _as_folders(probabilities: str | Path | Sequence[Path] | None) -> tuple[Path
     return tuple(probabilities)
 
 
-def _samples_of_folds(folders: Sequence[Path]) -> dict[str, tuple[Path, ...]]:
-    """Find a path in each fold of nnU-Net; one that does not exist makes its case fail."""
-    case_ids = {case_id for folder in folders for case_id in find_samples(folder)}
-    return {
-        case_id: tuple(folder / f"{case_id}.npz" for folder in folders)
-        for case_id in sorted(case_ids)
-    }
-
-
 def _path(files: Mapping[str, Path], case_id: str, folder: Path) -> Path:
     # a path that does not exist makes the case fail by name when its turn comes
     return files.get(case_id, folder / f"{case_id}{NIFTI[0]}")
@@ -296,7 +136,10 @@ def _left_over(folders: list[dict[str, Path]], taken: set[str]) -> tuple[Path, .
 
 def _what_is_read(saved: bool) -> str:
     if not saved:
-        return "give a folder of images: <case_id>.nii.gz, or DICOM series in <case_id>/"
+        return (
+            "give a folder of images: <case_id>.nii.gz, or the files of one DICOM series directly "
+            "in <case_id>/"
+        )
     return (
         "give a folder of saved probabilities: <case_id>.npz with the array 'probabilities' "
         "(samples, classes, *spatial), <case_id>.nii.gz (x, y, z, classes), or a folder "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sized
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -150,7 +151,9 @@ class _Extraction:
         rows = read_finished(folder, key)
         if rows is None:
             rows = self._computed(case)
-            write_finished(folder, key, rows)
+            # another process that finished the same table may have taken the folder away
+            with suppress(OSError):
+                write_finished(folder, key, rows)
         return rows
 
     def _computed(self, case: Case | CaseFiles) -> list[Row]:

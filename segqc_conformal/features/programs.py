@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from segqc_conformal.adapters.monai_bundle import is_bundle, load_bundle
+import torch
+
+from segqc_conformal.adapters.monai_bundle import bundle_files, is_bundle, load_bundle
+from segqc_conformal.adapters.nnunet import is_nnunet_folder
 from segqc_conformal.adapters.torch_export import load_exported_program
 from segqc_conformal.adapters.torch_script import load_torchscript
-from segqc_conformal.errors import FileFormatError
+from segqc_conformal.errors import FileFormatError, InputError
+from segqc_conformal.file_hash import file_sha256
 from segqc_conformal.sampling.deep_ensemble import DeepEnsemble
 from segqc_conformal.sampling.evidential import Evidential
 from segqc_conformal.sampling.predictor import Predictor
@@ -18,8 +22,14 @@ from segqc_conformal.sampling.single_pass import SinglePass
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["find_programs", "load_program", "programs_as_sampler"]
+__all__ = ["Device", "find_programs", "load_program", "programs_as_sampler", "programs_sha256"]
 
+Device = Literal["cpu", "cuda"]
+
+_PROVIDERS = {
+    "cpu": ["CPUExecutionProvider"],
+    "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"],
+}
 _SUFFIXES = (".pt2", ".ts", ".onnx", ".pt")
 _WHAT_IS_READ = (
     "give a folder of saved probabilities (<case_id>.npz, <case_id>.nii.gz or <case_id>/ of "
@@ -59,14 +69,22 @@ def find_programs(source: str) -> tuple[Path, ...]:
         files = sorted(Path(source).glob("[!.]*"))
         return _of_one_kind(tuple(path for path in files if path.suffix in _SUFFIXES[:-1]))
     paths = tuple(Path(part.strip()) for part in source.split(","))
-    for path in paths:
-        if path.suffix not in _SUFFIXES and not is_bundle(path):
-            raise FileFormatError("an existing folder or models", str(path), _WHAT_IS_READ)
+    others = [path for path in paths if path.suffix not in _SUFFIXES and not is_bundle(path)]
+    for path in others:
+        if path.is_dir() and not is_nnunet_folder(path):
+            raise FileFormatError(
+                "several folders only of nnU-Net, each with plans.json and dataset.json",
+                f"{path} without them",
+                "give the output of nnUNetv2_predict for each fold, or put the samples of a case "
+                "into one file",
+            )
+    if others:
+        raise FileFormatError("an existing folder or models", str(others[0]), _WHAT_IS_READ)
     return _of_one_kind(paths)
 
 
 def _of_one_kind(paths: tuple[Path, ...]) -> tuple[Path, ...]:
-    if len({path.suffix for path in paths}) > 1:
+    if len({"bundle" if is_bundle(path) else path.suffix for path in paths}) > 1:
         raise FileFormatError(
             "models of one kind",
             ", ".join(path.name for path in paths),
@@ -75,18 +93,22 @@ def _of_one_kind(paths: tuple[Path, ...]) -> tuple[Path, ...]:
     return paths
 
 
-def load_program(path: str | Path) -> nn.Module:
+def load_program(path: str | Path, device: Device | None = None) -> nn.Module:
     """Load a model that runs without the code that built it.
 
     Parameters
     ----------
     path : path
         ``.pt2``, ``.ts``, ``.pt`` or ``.onnx``.
+    device : {"cpu", "cuda"}, optional
+        Where it is to run. None: on the CPU, an exported program on the device it was exported on.
 
     Raises
     ------
     FileFormatError
         If the file is missing, corrupt or of another kind.
+    InputError
+        If there is no such device.
 
     Notes
     -----
@@ -96,8 +118,20 @@ def load_program(path: str | Path) -> nn.Module:
 
     path = Path(path)
     if path.suffix == ".onnx":
-        return OnnxModel(path)
-    return load_exported_program(path) if path.suffix == ".pt2" else load_torchscript(path)
+        return OnnxModel(path, _PROVIDERS[device or "cpu"])
+    _check_device(device)
+    if path.suffix == ".pt2":
+        return load_exported_program(path, device)
+    return load_torchscript(path, device or "cpu")
+
+
+def _check_device(device: Device | None) -> None:
+    if device == "cuda" and not torch.cuda.is_available():
+        raise InputError(
+            "a GPU that torch sees, for device cuda",
+            f"none by torch {torch.__version__}",
+            "install torch with CUDA, or leave the device out",
+        )
 
 
 def programs_as_sampler(
@@ -105,6 +139,7 @@ def programs_as_sampler(
     activation: str,
     model_id: str | None,
     trust_config: bool = False,
+    device: Device | None = None,
 ) -> tuple[Predictor | None, Sampler]:
     """Load models: one is a single pass (or its evidence), several are an ensemble.
 
@@ -116,6 +151,8 @@ def programs_as_sampler(
         As in `Predictor`; `model_id` only for a single program.
     trust_config : bool
         As in `load_bundle`.
+    device : {"cpu", "cuda"}, optional
+        As in `load_program`.
 
     Returns
     -------
@@ -127,7 +164,7 @@ def programs_as_sampler(
     FileFormatError
         If a file is missing, corrupt or of another kind.
     InputError
-        For a bundle that is not trusted.
+        For a bundle that is not trusted, or a device that is not there.
     SamplingError
         If two models have the same weights.
 
@@ -135,12 +172,40 @@ def programs_as_sampler(
     -----
     Guarantee: none.
     """
+    if any(map(is_bundle, programs)):
+        _check_device(device)
     models = [
-        load_bundle(path, activation, trust_config=trust_config, model_id=model_id)
+        load_bundle(
+            path,
+            activation,
+            trust_config=trust_config,
+            model_id=model_id,
+            device=device or "cpu",
+        )
         if is_bundle(path)
-        else Predictor(load_program(path), activation, model_id=model_id)
+        else Predictor(load_program(path, device), activation, model_id=model_id)
         for path in programs
     ]
     if len(models) > 1:
         return None, DeepEnsemble(models)
     return models[0], Evidential() if models[0].evidential else SinglePass()
+
+
+def programs_sha256(programs: tuple[Path, ...]) -> list[list[str]]:
+    """Return the SHA-256 of each file of each model.
+
+    Notes
+    -----
+    ``model_id`` is of the weights, or as given: it tells neither another graph with the same
+    weights nor another preprocessing in a bundle's config from the one before.
+    Guarantee: none.
+    """
+    return [[file_sha256(file) for file in _files(path)] for path in programs]
+
+
+def _files(path: Path) -> list[Path]:
+    from segqc_conformal.adapters.onnx_session import onnx_files
+
+    if is_bundle(path):
+        return bundle_files(path)
+    return onnx_files(path) if path.suffix == ".onnx" else [path]

@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from segqc_conformal.adapters.dicom_files import holds_dicom
 from segqc_conformal.case import in_structure
 from segqc_conformal.dice import dice
+from segqc_conformal.errors import InputError
 from segqc_conformal.features.case_files import CaseFiles
 
 __all__ = ["reference_dice"]
 
 
 def reference_dice(
-    case_id: str, mask: str | Path, reference: str | Path, structures: Mapping[str, int]
+    case_id: str,
+    mask: str | Path,
+    reference: str | Path,
+    structures: Mapping[str, int],
+    image: str | Path | None = None,
 ) -> dict[str, float]:
     """Compare the files of a deployed mask and of its reference mask.
 
@@ -22,9 +28,11 @@ def reference_dice(
     case_id : str
         Named in errors.
     mask, reference : path
-        NIfTI files on one grid.
+        NIfTI or DICOM SEG, on one grid.
     structures : mapping of str to int
         Structure name -> label.
+    image : path, optional
+        The image on whose grid they lie. None: `mask` is NIfTI, and gives it.
 
     Returns
     -------
@@ -38,14 +46,21 @@ def reference_dice(
     GeometryError
         If the two do not lie on one grid, with the mistake named.
     InputError
-        If they hold no labels.
+        If they hold no labels, or `mask` is DICOM and there is no image.
 
     Notes
     -----
     Guarantee: none (arithmetic).
     """
-    # the grid of the deployed mask stands for that of its image, on which it was judged
-    case = CaseFiles(case_id, case_id, "unknown", mask, mask, reference).load()
+    if image is None and holds_dicom(mask):
+        raise InputError(
+            "the image of a mask in DICOM, whose grid it lies on",
+            f"{Path(mask).name} alone",
+            "give the folder of images (--images)",
+            case_id,
+        )
+    # without an image the grid of the deployed mask stands for that on which it was judged
+    case = CaseFiles(case_id, case_id, "unknown", image or mask, mask, reference).load()
     if case.mask is None or case.reference is None:
         return {}
     axes = len(case.spatial_shape)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import tempfile
@@ -14,6 +13,8 @@ import numpy as np
 
 from segqc_conformal.canonical_json import canonical_json, sha256_hex
 from segqc_conformal.case import Case
+from segqc_conformal.errors import on_one_line
+from segqc_conformal.file_hash import file_sha256
 
 __all__ = ["case_key", "read_finished", "write_finished"]
 
@@ -62,6 +63,7 @@ def case_key(
                 "case": [case.case_id, case.patient_id, case.site, str(case.time), *_mark(case)],
                 "content": {name: seen(getattr(case, name, None)) for name in _PARTS},
                 "samples": [seen(path) for path in getattr(case, "samples", ())],
+                "beside": [seen(path) for path in getattr(case, "beside", ())],
                 "spacing": list(case.spacing) if isinstance(case, Case) else None,
                 "structures": dict(structures),
                 "settings": dict(settings),
@@ -82,8 +84,7 @@ def _fingerprint(part: Any) -> str | None:
     path = Path(part)
     if not path.exists():
         return f"{path} is missing"
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
-    stats = [(file.resolve(), file.stat()) for file in files]
+    stats = [(file.resolve(), file.stat()) for file in _files(path)]
     return ";".join(f"{file}:{stat.st_size}:{stat.st_mtime_ns}" for file, stat in stats)
 
 
@@ -91,14 +92,17 @@ def _content(part: Any) -> str | None:
     if part is None or isinstance(part, np.ndarray):
         return _fingerprint(part)
     path = Path(part)
-    if not path.exists():
-        return "missing"
-    return ";".join(map(_digest, sorted(path.iterdir()) if path.is_dir() else [path]))
+    try:
+        return ";".join(map(file_sha256, _files(path))) if path.exists() else "missing"
+    except OSError as error:  # its case fails by name when its turn comes
+        return on_one_line(error)
 
 
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _files(path: Path) -> list[Path]:
+    """Return the files that are read of a case's path: of a folder those directly inside."""
+    if not path.is_dir():
+        return [path]
+    return sorted(file for file in path.iterdir() if file.is_file() and file.name[0] != ".")
 
 
 def read_finished(folder: Path, key: str) -> list[dict[str, Any]] | None:

@@ -9,8 +9,9 @@ from pathlib import Path
 import pandas as pd
 
 from segqc_conformal.canonical_json import canonical_json, sha256_hex
-from segqc_conformal.errors import InputError
-from segqc_conformal.features.batch import Batch, extract_batch
+from segqc_conformal.errors import FileFormatError, InputError
+from segqc_conformal.features.batch import Batch
+from segqc_conformal.features.batch_extraction import check_out, extract_batch
 from segqc_conformal.features.resume import case_key
 from segqc_conformal.features.table import check_feature_table, read_table, write_table
 from segqc_conformal.measures.schema import STANDARD, FeatureSchema
@@ -105,11 +106,12 @@ def extract_shard(
     Notes
     -----
     Guarantee: a file of that name was extracted from the same content. One in which a case failed
-    is extracted again, its failed cases only.
+    is extracted again, its failed cases only; so is a damaged file, from nothing.
     """
+    check_out(batch, Path(out), structures)
     part = shard_of(batch, number, of)
     path = shard_folder(out) / f"{_content_key(part, structures, schema)}.parquet"
-    if not (path.exists() and read_table(path)["failed"].isna().all()):
+    if not _is_finished(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         extract_batch(part, path, structures, schema=schema, progress=progress)
     return path
@@ -155,6 +157,13 @@ def extract_in_shards(
     table = check_feature_table(rows.iloc[order], corrupted=True)
     write_table(table, out)
     return table
+
+
+def _is_finished(path: Path) -> bool:
+    try:
+        return bool(read_table(path)["failed"].isna().all())
+    except FileFormatError:  # absent, or damaged by a full disk
+        return False
 
 
 def _content_key(part: Batch, structures: Mapping[str, int], schema: FeatureSchema) -> str:

@@ -69,14 +69,15 @@ class StoredCaseFiles(CaseFiles):
         """
         first = self.samples[0]
         stored = _stored_spacing(first, self.case_id) if first.suffix == ".npz" else None
-        beside = _beside(first)
+        folds = self._folds
+        beside = folds[first].mask(first.stem) if first in folds else None
         saved = first if first.suffix != ".npz" else beside or self.mask or self.reference
         grid = self.scan or saved
         if grid is None:
             return self._without_grid_file(stored or self.spacing_mm)
         case = self._read(grid)
-        if self.scan is not None and beside is not None:
-            replace(self, mask=beside, reference=None)._read(self.scan)  # compares their geometry
+        for path, fold in folds.items():
+            self._check_beside(fold.mask(path.stem), case)
         if self.scan is None:
             # The grid of a mask or of probabilities was read, not intensities: features of the
             # image must not see the reference mask.
@@ -89,6 +90,26 @@ class StoredCaseFiles(CaseFiles):
             or_else=f"correct spacing_mm, which {Path(grid).name} contradicts",
         )
         return case
+
+    @property
+    def beside(self) -> tuple[Path, ...]:
+        """Files of nnU-Net, in the folders of the samples, on which the features depend too."""
+        files = [fold.beside(path.stem) for path, fold in self._folds.items()]
+        return tuple(file for of_fold in files for file in of_fold)
+
+    @property
+    def _folds(self) -> dict[Path, NnunetFolder]:
+        """Return the folder of each file of samples that nnU-Net wrote."""
+        folders = {path: path.parent for path in self.samples}
+        return {path: NnunetFolder(at) for path, at in folders.items() if is_nnunet_folder(at)}
+
+    def _check_beside(self, mask: Path, case: Case) -> None:
+        from segqc_conformal.adapters.nifti import read_grid
+
+        grid = Grid(case.spatial_shape, case.affine)
+        placed = read_grid(mask, self.case_id)
+        name = f"probabilities with the mask {mask.parent.name}/{mask.name}"
+        check_same_grid(grid, Grid(placed.shape, placed.affine), name, self.case_id)
 
     def _without_grid_file(self, spacing: tuple[float, ...] | None) -> Case:
         if spacing is None:
@@ -115,12 +136,6 @@ class StoredCaseFiles(CaseFiles):
             time=self.time,
             spacing_mm=spacing,
         )
-
-
-def _beside(samples: Path) -> Path | None:
-    """Return the mask of nnU-Net, where it made the samples."""
-    folder = samples.parent
-    return NnunetFolder(folder).mask(samples.stem) if is_nnunet_folder(folder) else None
 
 
 def _spatial_shape(path: Path, case_id: str) -> tuple[int, ...]:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from segqc_conformal.case import Case
 from segqc_conformal.errors import FileFormatError, InputError, SegqcError
-from segqc_conformal.features.case_folders import find_volumes
 from segqc_conformal.features.table import write_table
+from segqc_conformal.features.volume_folders import find_volumes
 from segqc_conformal.file_names import safe_file_name
 from segqc_conformal.geometry import Grid
 from segqc_conformal.progress_bar import progress_bar

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from segqc_conformal.features.case_folders import find_volumes
+from segqc_conformal.features.volume_folders import find_volumes
 from segqc_conformal.reports.picture import Picture
 from segqc_conformal.reports.slice_picture import mid_slice
 

@@ -9,7 +9,7 @@ import pandas as pd
 from segqc_conformal.adapters.dicom_files import check_dicom_installed
 from segqc_conformal.certificate import GateCertificate
 from segqc_conformal.errors import FileFormatError, why_failed
-from segqc_conformal.features.case_folders import find_volumes
+from segqc_conformal.features.volume_folders import find_volumes
 from segqc_conformal.file_names import safe_file_name
 
 __all__ = ["write_dicom_verdicts"]

@@ -10,6 +10,9 @@ from typer.testing import CliRunner
 from segqc_conformal.adapters.monai_bundle import is_bundle, load_bundle
 from segqc_conformal.cli.app import app
 from segqc_conformal.errors import FileFormatError, InputError
+from segqc_conformal.features.batch import open_batch
+from segqc_conformal.features.shards import extract_shard
+from segqc_conformal.features.table import read_table
 from segqc_conformal.sampling.mc_dropout import MCDropout
 from segqc_conformal.sampling.predictor import Predictor
 
@@ -134,3 +137,26 @@ def test_a_damaged_bundle_is_a_typed_error(tmp_path, file, content, named):
         (folder / file).write_text(content)
     with pytest.raises(FileFormatError, match=named):
         load_bundle(folder, trust_config=True)
+
+
+def test_another_config_is_another_shard(tmp_path, scans):
+    def shard_of_case(**config):
+        folder = write_bundle(unet(), tmp_path / f"b{len(config)}", **config)
+        batch = open_batch(str(folder), images=scans, trust_config=True)
+        return extract_shard(batch, tmp_path / "t.csv", {"a": 1}, 1, 2, progress=False)
+
+    shards = [shard_of_case(), shard_of_case(preprocessing=steps(SCALE))]
+    assert shards[0] != shards[1]
+    assert len({read_table(shard)["model_id"].iloc[0] for shard in shards}) == 1
+
+
+def test_a_config_without_network_is_refused_by_name(tmp_path):
+    folder = write_bundle(unet(), tmp_path / "b")
+    (folder / "configs" / "inference.json").write_text(json.dumps({"net": "@model"}))
+    with pytest.raises(FileFormatError, match=r"network_def in the config of .* received .*net"):
+        load_bundle(folder, trust_config=True)
+
+
+def test_its_network_lies_on_the_device_that_is_named(deployed):
+    predictor = load_bundle(deployed / "bundle", trust_config=True, device="meta", model_id="m")
+    assert predictor.device.type == "meta"

@@ -14,6 +14,8 @@ from segqc_conformal.adapters.nifti import read_volume, write_volume
 from segqc_conformal.adapters.nnunet import NnunetFolder, find_folds, is_nnunet_folder
 from segqc_conformal.cli.app import app
 from segqc_conformal.errors import FileFormatError, GeometryError, InputError
+from segqc_conformal.features.batch import open_batch
+from segqc_conformal.features.shards import extract_shard
 from segqc_conformal.features.table import read_table
 from segqc_conformal.sampling.stored_samples import StoredSamples
 
@@ -175,3 +177,50 @@ def test_an_npz_file_of_something_else_is_a_typed_error(folds):
     sampler = StoredSamples({"c1": folds[0] / "c1.npz"}, model_id="m")
     with pytest.raises(FileFormatError, match=r"case c1: .*\(classes, z, y, x\)"):
         list(sampler(None, IMAGE, case_id="c1"))
+
+
+def test_whatever_says_where_the_probabilities_lie_is_in_the_key_of_a_shard(folds):
+    keys, volumes = [], []
+    far = AFFINE * [[2], [1], [1], [1]]
+    for change in (None, folds[0] / "c1.nii.gz", folds[1] / "plans.json"):
+        if change is not None and change.name == "c1.nii.gz":
+            for fold in folds:
+                write_volume(fold / "c1.nii.gz", read_volume(fold / "c1.nii.gz").array, far)
+        elif change is not None:
+            change.write_text(json.dumps({"image_reader_writer": "NibabelIO"}))
+        batch = open_batch(",".join(map(str, folds)), model_id="m")
+        shard = extract_shard(batch, folds[0].parent / "t.csv", {"near": 1}, 1, 2, progress=False)
+        keys.append(shard.name)
+        volumes.append(read_table(shard)["feature_volume_ml"].iloc[0])
+    assert len(set(keys)) == 3
+    assert volumes[1] == volumes[2] == pytest.approx(2 * volumes[0])
+
+
+def test_a_fold_that_lies_elsewhere_fails_its_case(folds):
+    array = read_volume(folds[1] / "c2.nii.gz").array
+    write_volume(folds[1] / "c2.nii.gz", array, AFFINE * [[2], [1], [1], [1]])
+    table = read_table(extract(folds))
+    failed = table.drop_duplicates("case_id").set_index("case_id")["failed"]
+    assert failed.isna().tolist() == [True, False]
+    assert "case c2: expected probabilities with the mask fold_1/c2.nii.gz" in failed["c2"]
+
+
+def test_doctor_takes_folds_and_looks_at_their_labels(folds):
+    source = ",".join(map(str, folds))
+    done = CliRunner().invoke(app, ["doctor", source, "--structures", "near=1,far=2"])
+    assert done.exit_code == 0, done.output
+    assert "2 found, 2 usable" in done.output
+    assert "single sample" not in done.output
+    done = CliRunner().invoke(app, ["doctor", source, "--structures", "near=2,far=1"])
+    assert done.exit_code == 1
+    assert "near=1, as dataset.json of fold_0 says" in " ".join(done.output.split())
+
+
+def test_folds_that_are_not_all_of_nnunet_or_come_twice_are_refused(folds):
+    first, second = map(str, folds)
+    assert find_folds(f"{first}, {second}") == tuple(folds)
+    with pytest.raises(FileFormatError, match="each fold once"):
+        find_folds(f"{first},{second}/../fold_0")
+    (folds[1] / "plans.json").unlink()
+    with pytest.raises(FileFormatError, match=r"plans\.json and dataset\.json.* .*fold_1 without"):
+        open_batch(f"{first},{second}", model_id="m")

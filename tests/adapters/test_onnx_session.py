@@ -109,3 +109,8 @@ print(calls)
 """
     done = guarded.python("-c", code)
     assert (done.stdout.strip(), guarded.refused) == ("['off', 'session']", []), done.stderr
+
+
+def test_a_provider_that_is_not_here_is_refused_and_never_replaced_in_silence(deployed):
+    with pytest.raises(InputError, match="an onnxruntime with NoExecutionProvider"):
+        OnnxModel(deployed / "m.onnx", ["NoExecutionProvider", "CPUExecutionProvider"])

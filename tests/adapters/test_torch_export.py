@@ -59,3 +59,10 @@ def test_damaged_programs_are_typed_errors(program, tmp_path, damage):
 def test_other_suffix_is_refused():
     with pytest.raises(FileFormatError, match=r"a \.pt2 file; received model\.pth"):
         load_exported_program("model.pth")
+
+
+def test_a_program_runs_where_it_is_told_to_and_is_the_same_model(program):
+    moved = load_exported_program(program, "meta")
+    image = torch.zeros(1, 1, 8, 8, device="meta")
+    assert moved(image).device.type == "meta"
+    assert {weight.device.type for weight in moved.parameters()} == {"meta"}

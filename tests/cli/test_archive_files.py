@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from segqc_conformal.features.batch import extract_batch, open_batch
+from segqc_conformal.features.batch import open_batch
+from segqc_conformal.features.batch_extraction import extract_batch
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "archives"
 STRUCTURES = {"anterior": 1, "posterior": 2}

@@ -1,17 +1,23 @@
 """From DICOM folders to verdicts in DICOM, by commands alone."""
 
+import hashlib
+import json
 import re
 import shlex
 import sys
+from importlib.resources import files
 from pathlib import Path
 
 import highdicom
+import jsonschema
 import nibabel
 import numpy as np
 import pytest
 from pydicom import dcmread
 
 from segqc_conformal.cli.app import main
+from segqc_conformal.cli.audit_answers import answered_cases
+from segqc_conformal.errors import InputError
 from segqc_conformal.features.table import read_table, write_table
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "adapters"))
@@ -107,6 +113,40 @@ def test_judge_writes_reports_and_uncertain_regions(folders, gate, cohort, capsy
     regions = dcmread("bright.dcm")
     assert regions.pixel_array.sum() == (Phantom().stored > 100).sum() == 19
     assert regions.SOPInstanceUID in dcmread("report.dcm").to_json()
+
+
+def test_the_sidecar_names_the_bytes_of_a_segmentation(folders, gate, cohort, capsys):
+    gate.save("calibration")
+    table = cohort(2)
+    table["case_id"] = table["case_id"].replace({"c0000": "c1", "c0001": "c2"})
+    write_table(table, "new.parquet")
+    judge = ("judge", "calibration", "new.parquet", "--out", "v.parquet", "--sidecar", "out")
+    assert segqc(*judge, "--masks", "masks", "--dicom", "images") == 0
+    content = json.loads(Path("out/c1.segqc.json").read_text())
+    digest = hashlib.sha256(Path("masks/c1.dcm").read_bytes()).hexdigest()
+    assert content["mask"] == {"judged": "fused", "file": "c1.dcm", "sha256": digest}
+    schema = files("segqc_conformal").joinpath("sidecar.schema.json").read_text()
+    jsonschema.Draft202012Validator(json.loads(schema)).validate(content)
+    Path("none").mkdir()
+    assert segqc(*judge, "--masks", "none") == 1
+    assert "0 masks, none of them of a case of new.parquet" in capsys.readouterr().err
+
+
+def test_audits_are_measured_on_segmentations(folders):
+    where = (Path("references"), Path("masks"), "lesion=1", Path("images"))
+    answered, refused = answered_cases(None, *where)
+    assert {case_id: dice["lesion"] for case_id, dice in answered.items()} == {
+        "c1": 1.0,
+        "c2": pytest.approx(2 / 3),
+        "c3": pytest.approx(1 / 3),
+    }
+    assert refused == []
+    answered, refused = answered_cases(None, *where[:-1], None)
+    assert answered == {}
+    assert all("give the folder of images (--images)" in each for each in refused)
+    Path("empty").mkdir()
+    with pytest.raises(InputError, match="at least one reference mask; received none in empty"):
+        answered_cases(None, Path("empty"), *where[1:])
 
 
 def test_doctor_looks_at_dicom(folders, capsys):

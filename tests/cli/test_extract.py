@@ -342,3 +342,13 @@ def test_what_does_not_belong_together_is_refused(
     assert type(result.exception) is error
     assert message in str(result.exception)
     assert not (folders / "t.parquet").exists()
+
+
+def test_a_shard_without_a_usable_case_says_so_and_returns_1(folders):
+    words = (folders / "p", "--model-id", "m1", "--spacing", "1,1,2")
+    good = run(folders, *words, "--shard", "1/3")
+    assert (good.exit_code, "failed" in good.stdout) == (0, False)
+    (folders / "p" / "c1.npz").write_bytes(b"none")
+    bad = run(folders, *words, "--shard", "1/3")
+    assert bad.exit_code == 1
+    assert "failed: case c1: expected a readable c1.npz" in bad.stdout

@@ -155,3 +155,13 @@ def test_a_model_is_run_on_an_image(channels_in, classes, level, message):
     assert message in found.message
     assert bool(outputs) == (level == "ok")
     assert model.training
+
+
+def test_a_bundle_is_named_and_none_of_it_is_run(tmp_path):
+    (tmp_path / "b" / "configs").mkdir(parents=True)
+    (tmp_path / "b" / "configs" / "metadata.json").write_text("{}")
+    findings = diagnose(Subjects(models=[tmp_path / "b"]))
+    (found,) = [found for found in findings if found.subject == "model"]
+    assert found.level == "warning"
+    assert "received the MONAI bundle b" in found.message
+    assert "models/model.ts" in found.message

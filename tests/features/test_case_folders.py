@@ -7,9 +7,12 @@ import pytest
 from segqc_conformal.adapters.nifti import write_volume
 from segqc_conformal.errors import FileFormatError, GeometryError, InputError
 from segqc_conformal.features.case_files import CaseFiles
-from segqc_conformal.features.case_folders import find_cases, find_files, find_samples, find_volumes
+from segqc_conformal.features.case_folders import find_cases
 from segqc_conformal.features.case_list import ListedCase, read_case_list
+from segqc_conformal.features.named_files import find_files
+from segqc_conformal.features.sample_folders import find_samples
 from segqc_conformal.features.stored_case_files import StoredCaseFiles
+from segqc_conformal.features.volume_folders import find_volumes
 
 SHAPE = (3, 4, 5)
 SPACING = (1.0, 1.0, 2.5)

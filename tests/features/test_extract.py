@@ -197,3 +197,9 @@ def test_dice_of_a_perfect_and_an_absent_structure():
     table = extract([case(1, **absent)], predictor, SinglePass(), structures={"right": 1})
     assert table["dice"].tolist() == [0.0]
     assert math.isclose(table["feature_volume_ml"][0], 0.008)
+
+
+def test_a_case_that_cannot_be_kept_for_resuming_is_not_a_failed_one(tmp_path):
+    (tmp_path / "file").touch()  # where another process has just removed the folder
+    table = extract([case(1)], Predictor(CountingUNet()), resume_folder=tmp_path / "file" / "r")
+    assert table["failed"].isna().all()

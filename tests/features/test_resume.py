@@ -84,3 +84,27 @@ def test_a_slice_that_changes_inside_a_series_changes_the_key(tmp_path):
     assert case_key(case, STRUCTURES, SETTINGS) == before
     (tmp_path / "IM2").write_bytes(b"other slice")
     assert case_key(case, STRUCTURES, SETTINGS) != before
+
+
+def test_of_a_folder_only_the_files_that_are_read_are_in_the_key(tmp_path):
+    (tmp_path / "IM1").write_bytes(b"slice")
+    case = CaseFiles("c", "p", "A", tmp_path)
+    keys = [case_key(case, STRUCTURES, SETTINGS, by_content=content) for content in (False, True)]
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "dead").symlink_to(tmp_path / "nowhere")
+    (tmp_path / ".DS_Store").write_bytes(b"of a viewer")
+    for content, before in zip((False, True), keys, strict=True):
+        assert case_key(case, STRUCTURES, SETTINGS, by_content=content) == before
+
+
+def test_a_file_that_cannot_be_read_has_a_key_of_its_own(tmp_path, monkeypatch):
+    path = tmp_path / "c.nii"
+    path.write_bytes(b"abc")
+    files = CaseFiles("c", "p", "A", path)
+    readable = case_key(files, STRUCTURES, SETTINGS, by_content=True)
+
+    def refused(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("segqc_conformal.features.resume.file_sha256", refused)
+    assert case_key(files, STRUCTURES, SETTINGS, by_content=True) != readable

@@ -4,10 +4,12 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from segqc_conformal.errors import InputError
+from segqc_conformal.errors import FileFormatError, InputError
 from segqc_conformal.features.batch import Batch, open_batch
+from segqc_conformal.features.batch_extraction import extract_batch
 from segqc_conformal.features.extractor import FeatureExtractor
 from segqc_conformal.features.shards import extract_in_shards, extract_shard, shard_of
 from segqc_conformal.features.table import read_table
@@ -120,3 +122,48 @@ def test_a_part_with_a_failed_case_is_tried_again_and_nothing_else_of_it(
     assert extract_shard(batch(archive), out, STRUCTURES, 1, 2, progress=False) == first
     assert computed == ["c0", "c2", "c4", "c6", "c2"]
     assert read_table(first)["failed"].isna().all()
+
+
+@pytest.mark.parametrize("left", [0, 500])
+def test_a_part_that_a_full_disk_cut_short_is_extracted_again(
+    archive: Path, tmp_path: Path, computed: list[str], left: int
+) -> None:
+    out = tmp_path / "t.parquet"
+    path = extract_shard(batch(archive), out, STRUCTURES, 1, 2, progress=False)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:left])
+    table = extract_in_shards(batch(archive), out, STRUCTURES, 2, progress=False)
+    assert path.read_bytes() == whole
+    assert table["case_id"].nunique() == 7
+    assert computed.count("c0") == 2
+
+
+def test_a_table_that_could_not_be_written_is_refused_before_anything_is_computed(
+    archive: Path, tmp_path: Path, computed: list[str]
+) -> None:
+    with pytest.raises(FileFormatError, match="--out as a"):
+        extract_in_shards(batch(archive), tmp_path / "t.txt", STRUCTURES, 2, progress=False)
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="file"):
+        extract_batch(batch(archive), tmp_path / "file" / "t.csv", STRUCTURES, progress=False)
+    assert computed == []
+
+
+def test_two_processes_that_extract_one_part_at_once_both_end_with_it(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "t.parquet"
+    other: list[Path] = []
+    real = pd.DataFrame.to_parquet
+
+    def meets(table, path, **settings):
+        real(table, path, **settings)
+        if not other:  # as if the other one wrote between our writing and our renaming
+            other.append(path)
+            other.append(extract_shard(batch(archive), out, STRUCTURES, 1, 2, progress=False))
+
+    monkeypatch.setattr(pd.DataFrame, "to_parquet", meets)
+    path = extract_shard(batch(archive), out, STRUCTURES, 1, 2, progress=False)
+    assert path == other[1]
+    assert read_table(path)["failed"].isna().all()
+    assert [entry.name for entry in path.parent.iterdir()] == [path.name]
