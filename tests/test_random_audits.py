@@ -127,67 +127,6 @@ def test_an_answer_that_nobody_drew_leaves_its_case_among_the_unlabelled(
     assert labelled == found.audited < 39
 
 
-@pytest.mark.parametrize("first", ["raised", "usual"])
-def test_two_versions_audited_in_one_draw_count_at_the_lower_rate(
-    log_url: str, gate: CalibratedGate, cohort: Cohort, first: str
-) -> None:
-    start, tables = cohort(1, 5000), {"usual": cohort(12, 6000), "raised": cohort(200, 7000)}
-    order = [first, *(name for name in tables if name != first)]
-    with CaseLog(log_url) as log:
-        logged(log, gate, start)
-        for name in order:
-            verdicts = gate.judge(tables[name])
-            log.add(verdicts.assign(calibration=name), tables[name])
-        log.draw_audits(
-            lambda version, _: AuditRates(0.5 if version == "raised" else 0.1),
-            secret_seed=4,
-            now=NOW,
-        )
-        answered(log, pd.concat([start, *tables.values()]))
-        assert set(log.audits_after(1).rates.values()) == {0.1}
-        found = audits_since(log, start["case_id"].iloc[0])
-    assert found.rate == 0.1
-    assert found.counted < 45  # of about 100 answers at the raised rate
-
-
-def test_which_audits_count_depends_on_the_secret_seed_alone(
-    gate: CalibratedGate, cohort: Cohort, tmp_path: Path
-) -> None:
-    table = cohort(30, 6000)
-    verdicts = gate.judge(table)
-    counted = []
-    for seed in range(60):
-        with CaseLog(f"sqlite:///{tmp_path}/{seed}.db") as log:
-            log.add(verdicts, table)
-            log.draw_audits(lambda *_: AuditRates(0.2, 0.8), secret_seed=seed, now=NOW)
-            answered(log, table)
-            try:
-                rows = audits_since(log, table["case_id"].iloc[0]).table
-            except CalibrationError:  # nothing was drawn
-                continue
-        counted += rows.loc[rows["dice"].notna(), "case_id"].unique().tolist()
-    # each case in about one of five logs: none always, none never
-    times = pd.Series(counted).value_counts().reindex(table["case_id"].unique()[1:], fill_value=0)
-    assert times.min() >= 3
-    assert times.max() <= 24
-
-
-def test_an_answer_that_nobody_drew_leaves_its_case_among_the_unlabelled(
-    log_url: str, gate: CalibratedGate, cohort: Cohort
-) -> None:
-    table = cohort(40, 6000)
-    with CaseLog(log_url) as log:
-        logged(log, gate, table)
-        for case in table["case_id"].unique()[-10:]:
-            log.add_audit(case, dict.fromkeys(STRUCTURES, 0.1), now=NOW)
-        log.draw_audits(0.3, secret_seed=4, now=NOW)
-        answered(log, table)
-        found = audits_since(log, table["case_id"].iloc[0])
-    assert found.table["case_id"].nunique() == 39
-    labelled = found.table.loc[found.table["dice"].notna(), "case_id"].nunique()
-    assert labelled == found.audited < 39
-
-
 def _referred(rows: pd.DataFrame, whole: pd.DataFrame) -> float:
     return float(1.0 - whole.loc[rows["case_id"].unique(), "accept"].mean())
 

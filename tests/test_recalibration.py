@@ -236,15 +236,3 @@ def test_patients_whose_labels_taught_a_feature_never_calibrate(
     assert gate.certificate.data["patients_known_before"] == 60
     with pytest.raises(CalibrationError, match="received 0"):
         recalibrate(folder, taught.assign(fit_patient="True"), **WHO)
-
-
-def test_patients_whose_labels_taught_a_feature_never_calibrate(
-    folder: Path, cohort: Cohort
-) -> None:
-    taught, fresh = cohort(60, 1000), cohort(30, 2000)
-    table = pd.concat([taught.assign(fit_patient=True), fresh.assign(fit_patient=False)])
-    gate = recalibrate(folder, table, **WHO)
-    assert gate.certificate.lineage["calibration_patients"] == hashed_patients(fresh)
-    assert gate.certificate.data["patients_known_before"] == 60
-    with pytest.raises(CalibrationError, match="received 0"):
-        recalibrate(folder, taught.assign(fit_patient="True"), **WHO)
