@@ -34,8 +34,13 @@ benchmarks: $(READY)
 	@$(BIN)/python benchmarks/recalibration.py --write
 	@$(BIN)/python benchmarks/fault_campaign.py --write
 	@$(BIN)/python benchmarks/year.py --write
+	@$(BIN)/python benchmarks/archive.py --write
+	@$(BIN)/python benchmarks/review.py --write
 	@$(BIN)/python benchmarks/predictors.py --write
 	@$(BIN)/python benchmarks/predictors_nets.py --data hippocampus nuclei --write
+	@$(BIN)/python benchmarks/one_class.py --write
+	@$(BIN)/python benchmarks/refinement.py --write
+	@$(BIN)/python benchmarks/reverse_classification.py --write
 
 $(READY): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { \

@@ -5,7 +5,7 @@ The reference mask stays that of the good scan: the patient did not change. Any 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,6 +86,11 @@ KNOWN: dict[str, Degradation] = {
 OF_MICROSCOPY = ("noise", "blur", "bias_field", "low_resolution", "lost_field_of_view")
 
 
+def drawn_fault(rng: np.random.Generator, kinds: Sequence[str]) -> tuple[str, float]:
+    """Draw a kind and its strength in [0, 1], mild more often than severe."""
+    return str(rng.choice(list(kinds))), float(rng.beta(0.9, 1.3))
+
+
 def degrade(image: Volume, seed: int) -> tuple[Volume, str, float]:
     """Degrade a volume by a random known kind with random strength.
 
@@ -95,8 +100,7 @@ def degrade(image: Volume, seed: int) -> tuple[Volume, str, float]:
         float32; strength in [0, 1], mild more often than severe.
     """
     rng = np.random.default_rng(seed)
-    kind = str(rng.choice(list(KNOWN)))
-    strength = float(rng.beta(0.9, 1.3))
+    kind, strength = drawn_fault(rng, tuple(KNOWN))
     return KNOWN[kind](image, strength, rng).astype(np.float32), kind, strength
 
 
@@ -108,9 +112,7 @@ def degrade_tile(tile: Volume, seed: int) -> tuple[Volume, str, float]:
     (tile, kind, strength)
         As `degrade`; motion ghosts are a fault of MR alone and never drawn.
     """
-    rng = np.random.default_rng(seed)
-    kind = str(rng.choice(OF_MICROSCOPY))
-    strength = float(rng.beta(0.9, 1.3))
+    kind, strength = drawn_fault(np.random.default_rng(seed), OF_MICROSCOPY)
     channels = [KNOWN[kind](one, strength, np.random.default_rng([seed, 1])) for one in tile]
     return np.stack(channels).astype(np.float32), kind, strength
 

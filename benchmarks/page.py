@@ -15,8 +15,16 @@ FOLDER = Path(__file__).parent
 PAGE = FOLDER.parent / "docs" / "benchmarks.md"
 # Of each there are figures NAME.json and a module NAME_page with `section(figures)`.
 BENCHMARKS = (
-    *("splits", "guarantees", "monitors", "recalibration", "faults", "year"),
-    *("predictors", "features", "uncertainty"),
+    *("splits", "guarantees", "monitors", "recalibration", "faults", "year", "archive"),
+    *(
+        "predictors",
+        "one_class",
+        "reverse_classification",
+        "review",
+        "refinement",
+        "features",
+        "uncertainty",
+    ),
 )
 
 

@@ -18,6 +18,7 @@ from segqc_conformal.calibrators.checks import (
     first_row_of_each_patient,
     percent,
 )
+from segqc_conformal.calibrators.conformal_p_value import conformal_ranks
 from segqc_conformal.calibrators.labelled_scores import labelled_scores
 from segqc_conformal.calibrators.weighted_selection import weighted_selection
 
@@ -86,9 +87,7 @@ class SelectionCertificate:
             bad_weights = np.asarray(self.calibration.weights, dtype=np.float64)
             total = float(self.calibration.total_weight or 0.0)
             return weighted_selection(bad, bad_weights, total, scores, own, self.tolerated_error)
-        # bad calibration patients at or above each score: ties count against it
-        above = np.searchsorted(-bad, -scores, side="right")
-        ranks = np.where(scores > -np.inf, 1 + above, patients + 1)
+        ranks = np.where(scores > -np.inf, conformal_ranks(bad, scores), patients + 1)
         return benjamini_hochberg(ranks, patients + 1, self.tolerated_error)
 
     @property

@@ -34,7 +34,8 @@ from segqc_conformal.monitors import ExchangeabilityWatch
 from segqc_conformal.monitors.quantise import quantile_edges
 from segqc_conformal.patients import stable_hash
 from segqc_conformal.reports.first_looks import cases_to_look_at
-from segqc_conformal.reports.picture import Picture, mid_slice
+from segqc_conformal.reports.picture import Picture
+from segqc_conformal.reports.slice_picture import mid_slice
 
 
 @dataclass(frozen=True)

@@ -28,9 +28,11 @@ if TYPE_CHECKING:
     from segqc_conformal.gate import CalibratedGate
     from segqc_conformal.judged_model import JudgedModel, Verdict
     from segqc_conformal.measures.schema import FeatureSchema
+    from segqc_conformal.one_class import CalibratedOneClass, OneClass
     from segqc_conformal.quality.correlation import feature_correlations
     from segqc_conformal.quality_gate import QualityGate
     from segqc_conformal.recalibration import recalibrate, rollback, status
+    from segqc_conformal.reverse.accuracy import ReverseClassificationAccuracy
     from segqc_conformal.sampling.augmentations import Affine, Flip, Intensity, Noise, Rotate90
     from segqc_conformal.sampling.deep_ensemble import DeepEnsemble
     from segqc_conformal.sampling.drop_weights import DropWeights
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
 _HOME = {
     "Affine": "sampling.augmentations",
     "CalibratedGate": "gate",
+    "CalibratedOneClass": "one_class",
     "CalibrationError": "errors",
     "Case": "case",
     "CaseFiles": "features.case_files",
@@ -66,8 +69,10 @@ _HOME = {
     "JudgedStructure": "uncertainty.judged_structure",
     "MCDropout": "sampling.mc_dropout",
     "Noise": "sampling.augmentations",
+    "OneClass": "one_class",
     "Predictor": "sampling.predictor",
     "QualityGate": "quality_gate",
+    "ReverseClassificationAccuracy": "reverse.accuracy",
     "Rotate90": "sampling.augmentations",
     "SamplingError": "errors",
     "SegqcError": "errors",
@@ -92,6 +97,7 @@ _HOME = {
 __all__ = [
     "Affine",
     "CalibratedGate",
+    "CalibratedOneClass",
     "CalibrationError",
     "Case",
     "CaseFiles",
@@ -110,8 +116,10 @@ __all__ = [
     "JudgedStructure",
     "MCDropout",
     "Noise",
+    "OneClass",
     "Predictor",
     "QualityGate",
+    "ReverseClassificationAccuracy",
     "Rotate90",
     "SamplingError",
     "SegqcError",

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segqc_conformal.errors import GeometryError, InputError
+from segqc_conformal.geometry import Grid, check_same_grid
 from segqc_conformal.whole_case import is_single
 
 __all__ = ["Case", "check_structures", "in_structure"]
@@ -192,12 +193,12 @@ class Case:
     def _checked_labels(self, name: str, labels: NDArray[Any]) -> NDArray[np.int64]:
         stack = labels.ndim > 1 and labels.shape[1:] == self.spatial_shape and name != "region_map"
         if labels.shape != self.spatial_shape and not stack:
-            raise GeometryError(
-                f"a {name} of the image's spatial shape {self.spatial_shape}",
-                labels.shape,
-                "resample it to the image's grid, or give spacing_mm if the first axis of the "
-                "image is channels",
+            check_same_grid(
+                Grid(self.spatial_shape),
+                Grid(labels.shape),
+                f"a {name}",
                 self.case_id,
+                or_else="give spacing_mm if the first axis of the image is channels",
             )
         whole = labels.astype(np.int64)
         if not np.array_equal(whole, labels):

@@ -26,6 +26,7 @@ __all__ = [
     "SegqcError",
     "TamperedError",
     "on_one_line",
+    "why_failed",
 ]
 
 
@@ -101,3 +102,14 @@ def on_one_line(error: BaseException) -> str:
     'ValueError: not a number'
     """
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
+def why_failed(case_id: str, error: Exception) -> str:
+    """Return what the row of a failed case says: our own errors name the case themselves.
+
+    Examples
+    --------
+    >>> why_failed("c17", MemoryError("no memory"))
+    'case c17: MemoryError: no memory'
+    """
+    return str(error) if isinstance(error, SegqcError) else f"case {case_id}: {on_one_line(error)}"

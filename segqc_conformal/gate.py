@@ -20,6 +20,7 @@ from segqc_conformal.certificate import NEW_PATIENTS, GateCertificate
 from segqc_conformal.decision import decided
 from segqc_conformal.errors import SegqcError
 from segqc_conformal.features.table import FIT_PATIENT, check_feature_table
+from segqc_conformal.judged_rows import in_case_order, incomplete_cases
 from segqc_conformal.judging_faults import judging_faults
 from segqc_conformal.quality.predictor import FittedQuality
 from segqc_conformal.scoring import predicted_by_interval, score_rows
@@ -130,7 +131,9 @@ class CalibratedGate:
         groups = self._settings["groups"]
         if groups in table:
             table[groups] = group_text(table, groups)
-        faults = judging_faults(table, self.certificate, self.quality.features, self.structures)
+        faults = judging_faults(
+            table, self.certificate.identity, self.quality.features, self.structures, groups
+        )
         usable = table[faults == ""]
         scored = score_rows(
             usable,
@@ -153,7 +156,7 @@ class CalibratedGate:
         out = out.assign(calibration=self.id)[list(VERDICT_COLUMNS)]
         for standing in self.standings:
             out = standing.applied(out)
-        return self._in_order(out, table)
+        return in_case_order(out, table, [*self.structures, *self._together])
 
     def _judge_structure(self, rows: pd.DataFrame) -> pd.DataFrame:
         name = rows["structure"].iloc[0]
@@ -211,25 +214,8 @@ class CalibratedGate:
         members: tuple[str, ...],
     ) -> pd.DataFrame:
         judged = scored.loc[scored["structure"] == name, "case_id"]
-        rest = table[~table["case_id"].isin(judged)].drop_duplicates("case_id")
-        usable = table[faults == ""].groupby("case_id")["structure"].agg(set)
-        missing = [sorted(set(members) - usable.get(case, set())) for case in rest["case_id"]]
-        why = pd.Series(
-            [f"expected usable rows of every structure; none for {names}" for names in missing],
-            index=rest.index,
-            dtype=object,
-        )
-        return self._refused(rest.assign(structure=name), why)
-
-    def _in_order(self, verdicts: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
-        case_order = {case: i for i, case in enumerate(table["case_id"].unique())}
-        names = [*self.structures, *self._together]
-        rank = verdicts["structure"].map(
-            lambda name: names.index(name) if name in names else len(names)
-        )
-        keys = verdicts.assign(_case=verdicts["case_id"].map(case_order), _rank=rank)
-        order = keys.sort_values(["_case", "_rank"], kind="stable").index
-        return verdicts.loc[order].reset_index(drop=True)
+        usable = table[faults == ""]
+        return self._refused(*incomplete_cases(table, usable, judged, name, members))
 
     def save(
         self,

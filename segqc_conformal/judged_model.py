@@ -14,12 +14,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from segqc_conformal.case import Case
-from segqc_conformal.errors import IdentityError
+from segqc_conformal.errors import IdentityError, why_failed
 from segqc_conformal.features.extractor import (
     AccumulatedCase,
     FeatureExtractor,
     Postprocess,
-    why_failed,
 )
 from segqc_conformal.features.saved_maps import save_maps
 from segqc_conformal.gate import CalibratedGate

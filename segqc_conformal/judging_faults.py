@@ -1,13 +1,12 @@
-"""Which rows of new cases a gate cannot judge, and why: its rules for what it takes."""
+"""Which rows of new cases cannot be judged by what was calibrated, and why."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
 from segqc_conformal.case_groups import group_faults
-from segqc_conformal.certificate import GateCertificate
 from segqc_conformal.features.table import IDENTITY_COLUMNS, row_faults
 
 __all__ = ["judging_faults"]
@@ -15,9 +14,10 @@ __all__ = ["judging_faults"]
 
 def judging_faults(
     table: pd.DataFrame,
-    certificate: GateCertificate,
+    identity: Mapping[str, str],
     features: Sequence[str],
     structures: Sequence[str],
+    groups: str | None = None,
 ) -> pd.Series:
     """Say for each row why it cannot be judged; empty where it can.
 
@@ -25,10 +25,12 @@ def judging_faults(
     ----------
     table : DataFrame
         A checked feature table, with groups as text.
-    certificate : GateCertificate
-        Its identity and column of groups are those that can be judged.
+    identity : mapping of str to str
+        Model, sampler, schema and kind of judged mask that were calibrated.
     features, structures : sequence of str
-        Features that the quality predictor reads, and structures that were calibrated.
+        Features that are read, and structures that were calibrated.
+    groups : str, optional
+        Column of the groups that were calibrated.
 
     Returns
     -------
@@ -47,18 +49,17 @@ def judging_faults(
             "extract with the settings of the calibration"
         )
     for column in IDENTITY_COLUMNS:
-        wanted = certificate.identity[column]
+        wanted = identity[column]
         other = (table[column] != wanted) & (faults == "")
         faults[other] = table.loc[other, column].map(
             lambda got, column=column, wanted=wanted: (
-                f"expected {column} {wanted}; received {got}; remedy: judge with a gate "
-                f"calibrated for this {column}"
+                f"expected {column} {wanted}; received {got}; remedy: calibrate for this "
+                f"{column}, and judge with that"
             )
         )
-    groups = certificate.settings["groups"]
     if groups is not None and groups not in table:
         faults[faults == ""] = (
-            f"expected the column {groups}, by which this gate is calibrated; received a table "
+            f"expected the column {groups}, by which was calibrated; received a table "
             "without it; remedy: add the column"
         )
     elif groups is not None:

@@ -25,6 +25,7 @@ from segqc_conformal.errors import InputError
 from segqc_conformal.exploration import Exploration, explored
 from segqc_conformal.features.table import FIT_PATIENT, one_identity
 from segqc_conformal.few_patients import FEWEST, cross_conformal
+from segqc_conformal.fit_patients import named_fit_patients
 from segqc_conformal.gate import CalibratedGate
 from segqc_conformal.patients import split_patients
 from segqc_conformal.quality.learning_curve import learning_curve
@@ -280,40 +281,17 @@ class QualityGate:
         self, labelled: pd.DataFrame, fit_patients: Sequence[str] | None
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
         patients = labelled["patient_id"]
-        taught = patients[labelled[FIT_PATIENT]] if FIT_PATIENT in labelled else patients[:0]
-        if len(taught):
-            fit_patients = _with_all(taught.unique().tolist(), fit_patients)
+        fit_patients = named_fit_patients(labelled, fit_patients)
         if fit_patients is None:
             if patients.nunique() < SMALLEST_SPLIT:
                 return labelled, labelled.iloc[:0]
             fit_patients, _ = split_patients(patients, self.seed)
-        unknown = sorted(set(fit_patients) - set(patients))
-        if unknown:
-            raise InputError(
-                "fit_patients with a usable label in the table",
-                unknown[:5],
-                "correct these ids: a patient that is missed here would calibrate",
-            )
         fit = patients.isin(list(fit_patients))
         if not fit.any():
             raise InputError(
                 "at least one fit patient", "none", "name some, or leave fit_patients out"
             )
         return labelled[fit], labelled[~fit]
-
-
-def _with_all(taught: Sequence[str], fit_patients: Sequence[str] | None) -> Sequence[str]:
-    """Return the fit patients, among whom must be all whose labels taught a feature."""
-    if fit_patients is None:
-        return taught
-    missing = sorted(set(taught) - set(fit_patients))
-    if missing:
-        raise InputError(
-            "fit_patients with every patient whose label taught a feature of the table",
-            f"{len(missing)} missing, for example {missing[:5]}",
-            "add them, or leave fit_patients out: their features know their Dice",
-        )
-    return fit_patients
 
 
 def _structures(*parts: pd.DataFrame) -> tuple[str, ...]:

@@ -6,7 +6,18 @@ import pytest
 
 import segqc_conformal
 
-HEAVY = ("torch", "monai", "sklearn", "mapie", "evidently", "plotly", "nibabel", "sqlalchemy")
+HEAVY = (
+    "torch",
+    "monai",
+    "sklearn",
+    "mapie",
+    "evidently",
+    "plotly",
+    "nibabel",
+    "highdicom",
+    "pydicom",
+    "sqlalchemy",
+)
 
 
 def loaded_by(code: str) -> set[str]:
@@ -25,7 +36,8 @@ def test_help_of_the_command_loads_nothing_heavy() -> None:
 
 def test_judging_needs_no_torch() -> None:
     code = "from segqc_conformal import CalibratedGate, QualityGate, recalibrate, read_table"
-    assert not loaded_by(code) & {"torch", "monai", "evidently", "mapie"}
+    code += "\nimport segqc_conformal.features.case_reading, segqc_conformal.reports.dicom_verdicts"
+    assert not loaded_by(code) & {"torch", "monai", "evidently", "mapie", "pydicom", "highdicom"}
 
 
 def test_every_public_name_resolves_and_the_list_is_sorted() -> None:
@@ -42,7 +54,17 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 @pytest.mark.parametrize(
     "package",
-    ["calibrators", "monitors", "case_log", "evaluation", "features", "reports", "quality"],
+    [
+        "calibrators",
+        "monitors",
+        "case_log",
+        "evaluation",
+        "features",
+        "reports",
+        "quality",
+        "reverse",
+        "review",
+    ],
 )
 def test_names_of_a_package_resolve(package: str) -> None:
     module = import_module(f"segqc_conformal.{package}")
@@ -51,7 +73,9 @@ def test_names_of_a_package_resolve(package: str) -> None:
 
 
 def test_stages_never_import_later_ones() -> None:
-    order = "sampling uncertainty measures features quality calibrators case_log".split()
+    order = (
+        "sampling uncertainty measures features quality reverse calibrators one_class case_log"
+    ).split()
     for number, stage in enumerate(order):
         root = import_module(f"segqc_conformal.{stage}").__path__[0]
         later = "|".join([*order[number + 1 :], "monitors", "recalibration", "cli", "reports"])

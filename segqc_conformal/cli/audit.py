@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from segqc_conformal.cli.options import CalibrationOption, HashIdsOption, LogOption
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 __all__ = ["audit"]
 
@@ -75,11 +72,23 @@ def next_cases(
 
 @audit.command("add")
 def add(
-    answers: Annotated[
-        Path, typer.Argument(help="Table of case_id, structure, dice (.parquet, .csv).")
-    ],
     log: LogOption,
     calibration: CalibrationOption,
+    answers: Annotated[
+        Path | None,
+        typer.Argument(
+            show_default=False, help="Table of case_id, structure, dice (.parquet, .csv)."
+        ),
+    ] = None,
+    references: Annotated[
+        Path | None, typer.Option(help="In place of a table: reference masks, CASE.nii.gz.")
+    ] = None,
+    masks: Annotated[
+        Path | None, typer.Option(help="With --references: the deployed masks, CASE.nii.gz.")
+    ] = None,
+    structures: Annotated[
+        str | None, typer.Option(help="With --references: labels, anterior=1,posterior=2.")
+    ] = None,
     reference_kind: Annotated[
         str, typer.Option(help="How the reference masks were made: expert, edited, ...")
     ] = "expert",
@@ -87,25 +96,22 @@ def add(
 ) -> None:
     """Bring the Dice of audited cases back; bad answers are listed, the rest is kept.
 
+    A table says the Dice, or it is measured on the masks in --references and --masks.
     Where the log hashes ids, cases may stand in the table by their hash, or with --hash-ids as
     they were given.
     """
     from segqc_conformal.calibration_folder import CalibrationFolder
     from segqc_conformal.case_log import CaseLog, StoredIds
+    from segqc_conformal.cli.audit_answers import answered_cases
     from segqc_conformal.errors import FileFormatError, InputError
-    from segqc_conformal.features.table import read_table
 
     CalibrationFolder(calibration).history()
-    table = read_table(answers)
-    missing = {"case_id", "structure", "dice"} - set(table.columns)
-    if missing:
-        raise InputError("columns case_id, structure, dice", list(table.columns), "add them")
-    refused, added = [], 0
+    answered, refused = answered_cases(answers, references, masks, structures)
+    added = 0
     with CaseLog(log, create=False, ids=StoredIds.from_file(hash_ids)) as case_log:
-        for case_id, rows in table.groupby("case_id", sort=False):
+        for case_id, dice in answered.items():
             try:
-                dice = _answer(str(case_id), rows)
-                case_log.add_audit(str(case_id), dice, reference_kind, now=datetime.now(UTC))
+                case_log.add_audit(case_id, dice, reference_kind, now=datetime.now(UTC))
                 added += 1
             except FileFormatError:  # of the log itself: what follows would fail alike
                 raise
@@ -116,20 +122,3 @@ def add(
         typer.echo(message, err=True)
     if refused:
         raise typer.Exit(1)
-
-
-def _answer(case_id: str, rows: pd.DataFrame) -> dict[str, float]:
-    from segqc_conformal.errors import InputError
-
-    try:
-        dice = rows["dice"].astype(float)
-    except (ValueError, TypeError) as error:
-        raise InputError("dice as numbers", error, "correct the answer", case_id) from error
-    if rows["structure"].duplicated().any():
-        raise InputError(
-            "one dice per structure",
-            f"structures {rows['structure'].tolist()}",
-            "correct the answer",
-            case_id,
-        )
-    return dict(zip(rows["structure"], dice, strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -24,34 +25,35 @@ _STRUCTURES = typer.Option(
 _IMAGES = typer.Option(
     metavar="DIR",
     show_default=False,
-    help="NIfTI images, CASE.nii.gz. Needed with .pt2 files; with .npz files they give the grid.",
+    help="Images: CASE.nii.gz, or DICOM series CASE/. Needed with models; with .npz files they "
+    "give the grid.",
 )
 _MASKS = typer.Option(
     metavar="DIR",
     show_default=False,
-    help="Deployed masks, CASE.nii.gz: the masks to judge. Without it the fused mask of the "
-    "samples is judged.",
+    help="Deployed masks, CASE.nii.gz or DICOM SEG CASE.dcm: the masks to judge. "
+    "Without it the fused mask of the samples is judged.",
 )
 _REFERENCES = typer.Option(
     metavar="DIR",
     show_default=False,
-    help="Reference masks of experts, CASE.nii.gz: adds the true Dice where there is one.",
+    help="Reference masks of experts, CASE.nii.gz or CASE.dcm: adds the true Dice where "
+    "there is one.",
 )
 _CASES = typer.Option(
     metavar="CSV",
     show_default=False,
     help="Which cases to take: columns case_id, patient_id and, if known, site and time. Without "
-    "it every case found is taken and counts as its own patient.",
+    "it every case found is taken and counts as its own patient (of DICOM: its PatientID).",
 )
 _MODEL_ID = typer.Option(
     metavar="NAME",
     show_default=False,
-    help="Name of the model. Required with saved probabilities; a .pt2 file is named by its "
-    "weights.",
+    help="Name of the model. Required with saved probabilities; a model is named by its weights.",
 )
 _ACTIVATION = typer.Option(
     show_default=False,
-    help="What turns the output of .pt2 files into probabilities.  \\[default: softmax]",
+    help="What turns the output of models into probabilities.  \\[default: softmax]",
 )
 _CHANNELS = typer.Option(
     show_default=False,
@@ -71,6 +73,28 @@ _SPACING = typer.Option(
     show_default=False,
     help="Voxel size in mm, for .npz files without 'spacing_mm' and without image or mask.",
 )
+_SHARD = typer.Option(
+    metavar="I/N|N",
+    show_default=False,
+    help="I/N: extract this part of N alone, into the folder OUT.shards; skipped if it is there. "
+    "N: all N parts, then the table of them.",
+)
+_RAY = typer.Option(
+    "--ray",
+    help="Extract the parts on a Ray cluster (RAY_ADDRESS), or through Ray on this machine; needs "
+    "--shard N.",
+)
+_WORKERS = typer.Option(
+    metavar="N",
+    show_default=False,
+    help="Ray workers at most, one core each, and one GPU where there are any.  "
+    "\\[default: cores of this machine]",
+)
+
+_TRUST_CONFIG = typer.Option(
+    "--trust-config",
+    help="Let the config of a MONAI bundle run code. It can run any Python: read it first.",
+)
 
 
 def extract(
@@ -79,7 +103,8 @@ def extract(
         typer.Argument(
             metavar="INPUT",
             show_default=False,
-            help="Folder of saved probabilities, or .pt2 files (a folder, or separated by commas).",
+            help="Folder of saved probabilities; or models: .pt2, .ts, .pt, .onnx files or MONAI "
+            "bundles (a folder, or separated by commas).",
         ),
     ],
     out: Annotated[Path, _OUT],
@@ -97,6 +122,10 @@ def extract(
     spacing: Annotated[str | None, _SPACING] = None,
     schema: Annotated[Literal["standard", "full"], _SCHEMA] = "standard",
     maps: Annotated[Path | None, _MAPS] = None,
+    shard: Annotated[str | None, _SHARD] = None,
+    ray: Annotated[bool, _RAY] = False,
+    workers: Annotated[int | None, _WORKERS] = None,
+    trust_config: Annotated[bool, _TRUST_CONFIG] = False,
 ) -> None:
     """Turn probabilities, or a model and images, into a feature table.
 
@@ -115,22 +144,35 @@ def extract(
     or one file CASE.nii.gz (x, y, z, classes); or a folder CASE/ of such
     NIfTI files, one for each sample.
 
-    A .pt2 file is a program saved by torch.export. It gets the image as it
-    stands in the file, as (1, channels, x, y, z), so it must scale intensities
-    itself. One program gives one sample; several are an ensemble.
+    Or the folders of nnUNetv2_predict --save_probabilities, separated by commas,
+    one for each fold: nnU-Net averages folds that are predicted in one run.
+
+    A model is a .pt2 file (torch.export), .ts or .pt (TorchScript), .onnx, or a
+    MONAI bundle. It gets the image as it stands in the file, as
+    (1, channels, x, y, z), so it must scale intensities itself; a bundle does
+    so by its preprocessing. One model gives one sample; several are an ensemble.
 
     Files of the same name belong to the same case. A case that cannot be used
     becomes a row that says why; the others go on. After an interruption, run
     the same command again: finished cases are not computed twice.
+
+    A large archive is cut into parts, which any number of machines extract with
+    --shard 1/N to N/N; --shard N then joins them, and --ray does all of it.
     """
+    from functools import partial
+
     from rich.console import Console
 
-    from segqc_conformal.cli.parsing import parse_spacing, parse_structures
+    from segqc_conformal.cli.parsing import parse_shard, parse_spacing, parse_structures
     from segqc_conformal.features.batch import extract_batch, open_batch
+    from segqc_conformal.features.shards import extract_in_shards, extract_shard
     from segqc_conformal.measures.schema import FeatureSchema
 
-    labels = parse_structures(structures)
-    batch = open_batch(
+    labels, features = parse_structures(structures), FeatureSchema(schema)
+    number, of = (None, None) if shard is None else parse_shard(shard)
+    _check_shards(shard, number, ray, workers, maps)
+    opening = partial(
+        open_batch,
         source,
         images=images,
         masks=masks,
@@ -140,17 +182,50 @@ def extract(
         activation=activation,
         channels=channels,
         spacing_mm=None if spacing is None else parse_spacing(spacing),
+        trust_config=trust_config,
     )
+    batch = opening()
     notes = Console(stderr=True, highlight=False)
     if cases is None:
-        notes.print("Note: no --cases, so each case counts as its own patient, site 'unknown'.")
+        notes.print(
+            "Note: no --cases, so each case counts as its own patient (of DICOM: its PatientID), "
+            "site 'unknown'."
+        )
     if batch.unused:
         names = _listed([str(path) for path in batch.unused])
         notes.print(f"Warning: files that fit no case: {names}", markup=False, soft_wrap=True)
-    table = extract_batch(batch, out, labels, schema=FeatureSchema(schema), maps_folder=maps)
+    if of is not None and number is not None:
+        part = extract_shard(batch, out, labels, number, of, schema=features)
+        print(f"Wrote shard {number} of {of}: {part}")
+        return
+    if of is None:
+        table = extract_batch(batch, out, labels, schema=features, maps_folder=maps)
+    else:
+        if ray:
+            from segqc_conformal.adapters.ray_extraction import extract_shards_with_ray
+
+            extract_shards_with_ray(
+                opening, out, labels, of, workers=workers or os.cpu_count() or 1, schema=features
+            )
+        table = extract_in_shards(batch, out, labels, of, schema=features, progress=not ray)
     _show(table, out)
     if table["failed"].notna().all():
         raise typer.Exit(1)
+
+
+def _check_shards(
+    shard: str | None, number: int | None, ray: bool, workers: int | None, maps: Path | None
+) -> None:
+    from segqc_conformal.errors import InputError
+
+    if shard is not None and maps is not None:
+        raise InputError(
+            "--shard without --maps", f"--maps {maps}", "leave one out: shards hold features alone"
+        )
+    if ray and (shard is None or number is not None):
+        raise InputError("--shard N with --ray", f"--shard {shard}", "say how many parts to cut")
+    if workers is not None and not ray:
+        raise InputError("--workers with --ray", "no --ray", "add it, or leave --workers out")
 
 
 def _listed(names: list[str]) -> str:

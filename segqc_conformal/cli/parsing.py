@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from segqc_conformal.case import check_structures
 from segqc_conformal.errors import InputError
 
-__all__ = ["parse_spacing", "parse_structures", "parse_subsets"]
+__all__ = ["parse_shard", "parse_spacing", "parse_structures", "parse_subsets"]
 
 
 def parse_structures(text: str) -> dict[str, int]:
@@ -34,6 +34,28 @@ def parse_structures(text: str) -> dict[str, int]:
             "for example: --structures anterior=1,posterior=2",
         )
     return check_structures(dict(zip(names, map(int, labels), strict=True)))
+
+
+def parse_shard(text: str) -> tuple[int | None, int]:
+    """Read ``I/N``, one shard of N, or ``N``, all of them.
+
+    Raises
+    ------
+    InputError
+        If it is written otherwise.
+
+    Examples
+    --------
+    >>> parse_shard("3/16"), parse_shard("16")
+    ((3, 16), (None, 16))
+    """
+    number, slash, of = text.rpartition("/")
+    parts = [number, of] if slash else [of]
+    if not all(part.isascii() and part.isdigit() for part in parts):
+        raise InputError(
+            "a shard as I/N, or a number of shards N", repr(text), "for example: --shard 3/16"
+        )
+    return (int(number) if slash else None), int(of)
 
 
 def parse_spacing(text: str) -> tuple[float, ...]:

@@ -13,7 +13,8 @@ from segqc_conformal.demo.walk import RAISED_RATE, ROUTINE_RATE, DemoResult
 from segqc_conformal.judged_model import JudgedModel
 from segqc_conformal.reports.calibration_report import write_report
 from segqc_conformal.reports.first_looks import cases_to_look_at
-from segqc_conformal.reports.picture import Picture, mid_slice
+from segqc_conformal.reports.picture import Picture
+from segqc_conformal.reports.slice_picture import mid_slice
 from segqc_conformal.sampling.deep_ensemble import DeepEnsemble
 from segqc_conformal.whole_case import WHOLE_CASE
 

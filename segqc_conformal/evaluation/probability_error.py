@@ -79,7 +79,9 @@ def ece(
     -----
     ``sum over bins of share x |mean predicted - mean true|``; a bin holds its lower edge, the last
     one also 1. Biased upwards with few cases, for resampled cases twice: compare methods on the
-    same cases, and no figure with 0. Guarantee: none. Source: Naeini et al., AAAI 2015.
+    same cases, and no figure with 0. Of an uncertainty in [0, 1], with wrong in the place of good,
+    it is the uncertainty calibration error (UCE) of DEviS (Zou et al. 2025). Guarantee: none.
+    Source: Naeini et al., AAAI 2015.
 
     Examples
     --------

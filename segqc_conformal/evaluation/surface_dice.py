@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
-from segqc_conformal.errors import GeometryError, InputError
-from segqc_conformal.measures.distance import distance_to
+from segqc_conformal.errors import InputError
+from segqc_conformal.evaluation.surface_distance import surface_distances
 
 __all__ = ["surface_dice"]
 
@@ -43,9 +42,8 @@ def surface_dice(
 
     Notes
     -----
-    The surface is made of the voxels of a mask that share a face with the outside; what lies
-    beyond the grid is outside. Distances run between voxel centres, so a tolerance below the
-    spacing asks for the same voxel. Surface voxels count alike, whatever area they stand for.
+    Surfaces and distances are those of `surface_distances`: a tolerance below the spacing asks for
+    the same voxel. Surface voxels count alike, whatever area they stand for.
     Guarantee: none (geometry). Source: Nikolov et al., J. Med. Internet Res. 23 (2021) e26151,
     on voxels.
 
@@ -56,25 +54,9 @@ def surface_dice(
     >>> surface_dice(a, b, (1.0,), 0.5), surface_dice(a, b, (1.0,), 1.0)
     (0.0, 1.0)
     """
-    if mask.shape != reference.shape or mask.ndim != len(spacing_mm):
-        received = f"shapes {mask.shape} and {reference.shape}, spacing {spacing_mm}"
-        raise GeometryError(
-            "two masks of one shape and a spacing for each axis", received, "resample one of them"
-        )
-    if not (all(size > 0.0 for size in spacing_mm) and tolerance_mm >= 0.0):
-        raise InputError(
-            "spacing > 0 and tolerance >= 0 mm", (spacing_mm, tolerance_mm), "correct them"
-        )
-    if not (mask.any() and reference.any()):
+    if not tolerance_mm >= 0.0:
+        raise InputError("tolerance >= 0 mm", tolerance_mm, "correct it")
+    distances = surface_distances(mask, reference, spacing_mm)
+    if not distances.size:
         return float(mask.any() == reference.any())
-    box = ndimage.find_objects((mask | reference).astype(np.uint8))[0]
-    surfaces = [_surface(part[box]) for part in (mask, reference)]
-    close = [
-        distance_to(other, spacing_mm)[surface] <= tolerance_mm
-        for surface, other in zip(surfaces, surfaces[::-1], strict=True)
-    ]
-    return float(np.concatenate(close).mean())
-
-
-def _surface(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    return np.asarray(mask & ~ndimage.binary_erosion(mask))
+    return float((distances <= tolerance_mm).mean())

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from segqc_conformal.adapters.nnunet import NnunetFolder, find_folds
 from segqc_conformal.canonical_json import canonical_json, sha256_hex
 from segqc_conformal.errors import FileFormatError, InputError
 from segqc_conformal.features.case_files import CaseFiles
@@ -40,6 +41,8 @@ class Batch:
         Files that fit no case.
     settings : str
         Hash of what changes the features and stands in no case and no model id.
+    folds : tuple of path
+        Folders of nnU-Net, where the samples are from there.
 
     Notes
     -----
@@ -51,6 +54,7 @@ class Batch:
     sampler: Sampler
     unused: tuple[Path, ...]
     settings: str
+    folds: tuple[Path, ...] = ()
 
 
 def open_batch(
@@ -64,13 +68,15 @@ def open_batch(
     activation: str | None = None,
     channels: Channels | None = None,
     spacing_mm: tuple[float, ...] | None = None,
+    trust_config: bool = False,
 ) -> Batch:
     """Open saved probabilities, or models with images.
 
     Parameters
     ----------
     source : str
-        A folder of saved probabilities, or ``.pt2`` files (see `find_programs`).
+        A folder of saved probabilities, folders of nnU-Net separated by commas, one for each
+        fold (see `find_folds`), or models (see `find_programs`).
     images, masks, references : path, optional
         Folders, as in `find_cases`.
     case_list : path, optional
@@ -81,9 +87,11 @@ def open_batch(
         Of the models' output, as in `Predictor` ("softmax" if None); refused for probabilities.
     channels : {"exclusive", "overlapping", "evidence"}, optional
         What the channels of saved probabilities mean ("exclusive" if None); refused for models,
-        whose activation says it.
+        whose activation says it, and for nnU-Net, whose ``dataset.json`` says it.
     spacing_mm : tuple of float, optional
         Voxel size of ``.npz`` probabilities where no file holds it; refused for models.
+    trust_config : bool
+        Whether the config of a MONAI bundle may run code, as in `load_bundle`.
 
     Returns
     -------
@@ -98,33 +106,27 @@ def open_batch(
     -----
     Guarantee: none.
     """
-    programs = find_programs(source)
+    folds = find_folds(source)
+    programs = () if folds else find_programs(source)
     _check_settings(source, programs, images, model_id, activation, channels, spacing_mm)
+    _check_folds(folds, channels)
     found = find_cases(
         images=images,
-        probabilities=None if programs else source,
+        probabilities=None if programs else folds or source,
         masks=masks,
         references=references,
         listed=None if case_list is None else read_case_list(case_list),
         spacing_mm=spacing_mm,
     )
-    stored = channels or "exclusive"
+    stored = NnunetFolder(folds[0]).channels if folds else channels or "exclusive"
     predictor, sampler = (
-        programs_as_sampler(programs, activation or "softmax", model_id)
+        programs_as_sampler(programs, activation or "softmax", model_id, trust_config)
         if programs
         else (None, StoredSamples(found.samples, model_id=str(model_id), channels=stored))
     )
-    folders = [path for paths in found.samples.values() if len(paths) > 1 for path in paths]
-    settings = {
-        "activation": activation,
-        "channels": channels,
-        "spacing_mm": spacing_mm,
-        "images": str(images),
-        "samples": [[str(path), path.stat().st_mtime_ns] for path in folders],
-    }
-    return Batch(
-        found.cases, predictor, sampler, found.unused, sha256_hex(canonical_json(settings).encode())
-    )
+    settings = {"activation": activation, "channels": channels, "spacing_mm": spacing_mm}
+    hashed = sha256_hex(canonical_json(settings).encode())
+    return Batch(found.cases, predictor, sampler, found.unused, hashed, folds)
 
 
 def _check_settings(
@@ -164,6 +166,22 @@ def _check_settings(
         )
 
 
+def _check_folds(folds: tuple[Path, ...], channels: Channels | None) -> None:
+    if folds and channels is not None:
+        raise InputError(
+            "folders of nnU-Net, whose dataset.json says what their channels mean",
+            f"--channels {channels}",
+            "leave it out",
+        )
+    said = [(folder.channels, folder.structures) for folder in map(NnunetFolder, folds)]
+    if any(each != said[0] for each in said):
+        raise InputError(
+            "folds of one dataset, with the same labels",
+            [structures for _, structures in said],
+            "give the folders of one model",
+        )
+
+
 def extract_batch(
     batch: Batch,
     out: str | Path,
@@ -180,7 +198,7 @@ def extract_batch(
     batch : Batch
     out : path
         ``.parquet`` or ``.csv``. Finished cases are kept in a hidden folder beside it, which is
-        removed once the table is written.
+        removed once the table is written and no case of it failed.
     structures : mapping of str to int
     schema, maps_folder
         As in `extract_features`.
@@ -196,6 +214,8 @@ def extract_batch(
     ------
     FileFormatError
         If `out` has another suffix; nothing is computed then.
+    InputError
+        If nnU-Net gives a structure of that name another label.
 
     Notes
     -----
@@ -204,6 +224,8 @@ def extract_batch(
     out = Path(out)
     if out.suffix not in (".parquet", ".csv"):
         raise FileFormatError("--out as a .parquet or .csv file", out.name, "choose one of these")
+    for folder in batch.folds:
+        NnunetFolder(folder).check_structures(structures)
     unfinished = out.with_name(f".{out.name}.unfinished")
     table = extract_features(
         batch.cases,
@@ -216,5 +238,6 @@ def extract_batch(
         progress=progress,
     )
     write_table(table, out)
-    shutil.rmtree(unfinished, ignore_errors=True)
+    if table["failed"].isna().all():
+        shutil.rmtree(unfinished, ignore_errors=True)
     return table

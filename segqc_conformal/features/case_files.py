@@ -20,9 +20,10 @@ class CaseFiles:
     case_id, patient_id, site : str
         As in `Case`.
     image : path
-        NIfTI, ``(x, y, z)`` or ``(x, y, z, channels)``.
+        NIfTI, ``(x, y, z)`` or ``(x, y, z, channels)``; or DICOM: the folder of a series, or an
+        enhanced multi-frame file.
     mask : path, optional
-        The deployed mask on the image's grid.
+        The deployed mask on the image's grid: NIfTI or DICOM SEG.
     reference : path, optional
         The reference mask on the image's grid.
     time : datetime, optional
@@ -55,14 +56,14 @@ class CaseFiles:
         Raises
         ------
         FileFormatError
-            If a file is missing, corrupt, truncated or not NIfTI.
+            If a file is missing, corrupt, truncated or of another kind.
         GeometryError
-            If shape or affine of image, mask and reference mask disagree.
+            If the grids of image, mask and reference mask disagree, or slices make none.
         """
         return self._read(self.image)
 
     def _read(self, grid: str | Path) -> Case:
-        from segqc_conformal.adapters.nifti import read_case
+        from segqc_conformal.features.case_reading import read_case
 
         case = read_case(
             grid,

@@ -93,8 +93,12 @@ def read_case_list(path: str | Path) -> list[ListedCase]:
         _check_ids(table, column, name)
     repeated = table["case_id"][table["case_id"].duplicated()].unique().tolist()
     if repeated:
+        patients = table.loc[table["case_id"] == repeated[0], "patient_id"].unique()
+        two = f", for the patients {', '.join(patients)}" if len(patients) > 1 else ""
         raise InputError(
-            f"each case once in {name}", f"{repeated[:5]} again", "give each case an id of its own"
+            f"each case once in {name}",
+            f"{', '.join(repeated[:5])} again{two}",
+            "give each case an id of its own",
         )
     columns = (table["case_id"], table["patient_id"], table["site"], _times(table, name))
     return [ListedCase(*row) for row in zip(*columns, strict=True)]

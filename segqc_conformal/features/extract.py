@@ -9,10 +9,10 @@ from pathlib import Path
 import pandas as pd
 
 from segqc_conformal.case import Case
-from segqc_conformal.errors import InputError
+from segqc_conformal.errors import InputError, why_failed
 from segqc_conformal.features.case_files import CaseFiles
-from segqc_conformal.features.extractor import FeatureExtractor, Postprocess, Row, why_failed
-from segqc_conformal.features.resume import read_finished, resume_key, write_finished
+from segqc_conformal.features.extractor import FeatureExtractor, Postprocess, Row
+from segqc_conformal.features.resume import case_key, read_finished, write_finished
 from segqc_conformal.features.saved_maps import save_maps
 from segqc_conformal.features.table import check_feature_table
 from segqc_conformal.file_names import safe_file_name
@@ -146,7 +146,7 @@ class _Extraction:
             "postprocess": getattr(postprocess, "__qualname__", type(postprocess).__name__),
             "maps": str(self.maps_folder),
         }
-        key = resume_key(case, self.extractor.structures, settings)
+        key = case_key(case, self.extractor.structures, settings)
         rows = read_finished(folder, key)
         if rows is None:
             rows = self._computed(case)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from segqc_conformal.case import Case, check_structures, in_structure
 from segqc_conformal.dice import dice
-from segqc_conformal.errors import GeometryError, InputError, SegqcError, on_one_line
+from segqc_conformal.errors import GeometryError, InputError, SegqcError
 from segqc_conformal.features.table import CORRUPTED
 from segqc_conformal.iso_times import in_utc
 from segqc_conformal.measures.schema import STANDARD, FeatureSchema
@@ -24,7 +24,7 @@ from segqc_conformal.uncertainty.accumulator import UncertaintyAccumulator
 if TYPE_CHECKING:
     from segqc_conformal.features.case_files import CaseFiles
 
-__all__ = ["AccumulatedCase", "FeatureExtractor", "Postprocess", "Row", "why_failed"]
+__all__ = ["AccumulatedCase", "FeatureExtractor", "Postprocess", "Row"]
 
 Postprocess = Callable[[NDArray[np.int64]], NDArray[Any]]
 Row = dict[str, Any]
@@ -169,7 +169,7 @@ class FeatureExtractor:
         """Write the rows of a case that could not be used: NaN features, and why."""
         elements = getattr(case, "element_weights", None) is not None
         names = self.schema.element_names if elements else self.schema.names
-        nothing = {f"feature_{name}": float("nan") for name in names}
+        nothing = {f"feature_{name}": float("nan") for name in sorted(names)}
         return [
             {**self._ids(case, structure, _judged(case)), "failed": why, "dice": None, **nothing}
             for structure in self.structures
@@ -216,17 +216,6 @@ def _naming(case: Case) -> Iterator[None]:
         yield
     except SegqcError as error:
         raise type(error)(error.expected, error.received, error.remedy, case.case_id) from error
-
-
-def why_failed(case_id: str, error: Exception) -> str:
-    """Return what the row of a failed case says: our own errors name the case themselves.
-
-    Examples
-    --------
-    >>> why_failed("c17", MemoryError("no memory"))
-    'case c17: MemoryError: no memory'
-    """
-    return str(error) if isinstance(error, SegqcError) else f"case {case_id}: {on_one_line(error)}"
 
 
 def _judged(case: Case | CaseFiles) -> str:

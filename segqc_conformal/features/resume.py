@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import tempfile
@@ -14,21 +15,30 @@ import numpy as np
 from segqc_conformal.canonical_json import canonical_json, sha256_hex
 from segqc_conformal.case import Case
 
-__all__ = ["read_finished", "resume_key", "write_finished"]
+__all__ = ["case_key", "read_finished", "write_finished"]
 
 _PARTS = ("image", "mask", "reference", "region_map", "element_weights", "scan")
 
 
-def resume_key(case: Any, structures: Mapping[str, int], settings: Mapping[str, str]) -> str:
+def case_key(
+    case: Any,
+    structures: Mapping[str, int],
+    settings: Mapping[str, str],
+    *,
+    by_content: bool = False,
+) -> str:
     """Hash everything a case's rows depend on, as far as it can be seen.
 
     Parameters
     ----------
     case : Case or CaseFiles
-        Arrays enter by their bytes, files by path, size and time of change.
+        Arrays enter by their bytes.
     structures : mapping of str to int
     settings : mapping of str to str
         Identity of model, sampler and schema, and the name of the post-processing.
+    by_content : bool
+        Files enter by their bytes, so that copies elsewhere are the same; else by path, size and
+        time of change, without being read.
 
     Returns
     -------
@@ -42,15 +52,16 @@ def resume_key(case: Any, structures: Mapping[str, int], settings: Mapping[str, 
     Examples
     --------
     >>> case = Case(np.zeros(3), case_id="c17", patient_id="p9")
-    >>> len(resume_key(case, {"lesion": 1}, {"model_id": "m"}))
+    >>> len(case_key(case, {"lesion": 1}, {"model_id": "m"}))
     64
     """
+    seen = _content if by_content else _fingerprint
     return sha256_hex(
         canonical_json(
             {
                 "case": [case.case_id, case.patient_id, case.site, str(case.time), *_mark(case)],
-                "content": {name: _fingerprint(getattr(case, name, None)) for name in _PARTS},
-                "samples": [_fingerprint(path) for path in getattr(case, "samples", ())],
+                "content": {name: seen(getattr(case, name, None)) for name in _PARTS},
+                "samples": [seen(path) for path in getattr(case, "samples", ())],
                 "spacing": list(case.spacing) if isinstance(case, Case) else None,
                 "structures": dict(structures),
                 "settings": dict(settings),
@@ -71,8 +82,23 @@ def _fingerprint(part: Any) -> str | None:
     path = Path(part)
     if not path.exists():
         return f"{path} is missing"
-    stat = path.stat()
-    return f"{path.resolve()}:{stat.st_size}:{stat.st_mtime_ns}"
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    stats = [(file.resolve(), file.stat()) for file in files]
+    return ";".join(f"{file}:{stat.st_size}:{stat.st_mtime_ns}" for file, stat in stats)
+
+
+def _content(part: Any) -> str | None:
+    if part is None or isinstance(part, np.ndarray):
+        return _fingerprint(part)
+    path = Path(part)
+    if not path.exists():
+        return "missing"
+    return ";".join(map(_digest, sorted(path.iterdir()) if path.is_dir() else [path]))
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_finished(folder: Path, key: str) -> list[dict[str, Any]] | None:

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
+from segqc_conformal.adapters.nnunet import NnunetFolder, is_nnunet_folder
 from segqc_conformal.case import Case
 from segqc_conformal.errors import FileFormatError, GeometryError, InputError, on_one_line
 from segqc_conformal.features.case_files import CaseFiles
+from segqc_conformal.geometry import Grid, check_same_grid
 
 __all__ = ["StoredCaseFiles"]
 
-_SPACING_TOLERANCE_MM = 1e-3
 _SPACING_MEMBER = "spacing_mm"
 
 
@@ -32,14 +33,15 @@ class StoredCaseFiles(CaseFiles):
     samples : tuple of path
         The files of probabilities, as `StoredSamples` reads them.
     scan : path, optional
-        The NIfTI image.
+        The image, as in `CaseFiles`.
     spacing_mm : tuple of float, optional
         Voxel size for ``.npz`` probabilities where no file holds it.
 
     Notes
     -----
-    The grid comes from the first of: NIfTI probabilities, `scan`, `mask`, `reference`,
-    "spacing_mm" in the ``.npz`` file, `spacing_mm`. Without any of them the case is refused.
+    The grid comes from the first of: NIfTI probabilities, `scan`, the mask that nnU-Net wrote
+    beside its probabilities, `mask`, `reference`, "spacing_mm" in the ``.npz`` file,
+    `spacing_mm`. Without any of them the case is refused.
     Intensities come from `scan` alone; without it the image is constant.
     Guarantee: none.
 
@@ -67,22 +69,25 @@ class StoredCaseFiles(CaseFiles):
         """
         first = self.samples[0]
         stored = _stored_spacing(first, self.case_id) if first.suffix == ".npz" else None
-        saved = first if first.suffix != ".npz" else self.mask or self.reference
+        beside = _beside(first)
+        saved = first if first.suffix != ".npz" else beside or self.mask or self.reference
         grid = self.scan or saved
         if grid is None:
             return self._without_grid_file(stored or self.spacing_mm)
         case = self._read(grid)
+        if self.scan is not None and beside is not None:
+            replace(self, mask=beside, reference=None)._read(self.scan)  # compares their geometry
         if self.scan is None:
             # The grid of a mask or of probabilities was read, not intensities: features of the
             # image must not see the reference mask.
             case = replace(case, image=np.broadcast_to(np.float32(0), case.spatial_shape))
-        if stored is not None and not _close(stored, case.spacing):
-            raise GeometryError(
-                f"the spacing of {Path(grid).name}, {case.spacing} mm",
-                f"spacing_mm {stored} in {first.name}",
-                "save the probabilities on the grid, and in the axis order, of the image",
-                self.case_id,
-            )
+        check_same_grid(
+            Grid(case.spatial_shape, spacing_mm=case.spacing),
+            Grid(case.spatial_shape, spacing_mm=stored),
+            f"probabilities in {first.name}",
+            self.case_id,
+            or_else=f"correct spacing_mm, which {Path(grid).name} contradicts",
+        )
         return case
 
     def _without_grid_file(self, spacing: tuple[float, ...] | None) -> Case:
@@ -112,8 +117,10 @@ class StoredCaseFiles(CaseFiles):
         )
 
 
-def _close(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
-    return len(one) == len(other) and np.allclose(one, other, rtol=0, atol=_SPACING_TOLERANCE_MM)
+def _beside(samples: Path) -> Path | None:
+    """Return the mask of nnU-Net, where it made the samples."""
+    folder = samples.parent
+    return NnunetFolder(folder).mask(samples.stem) if is_nnunet_folder(folder) else None
 
 
 def _spatial_shape(path: Path, case_id: str) -> tuple[int, ...]:

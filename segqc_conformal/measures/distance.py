@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-__all__ = ["distance_inside", "distance_to"]
+__all__ = ["distance_inside", "distance_to", "surface_voxels"]
 
 
 def distance_inside(mask: NDArray[np.bool_], spacing_mm: tuple[float, ...]) -> NDArray[np.float64]:
@@ -46,3 +46,14 @@ def distance_to(mask: NDArray[np.bool_], spacing_mm: tuple[float, ...]) -> NDArr
     [4.0, 2.0, 0.0]
     """
     return np.asarray(ndimage.distance_transform_edt(~mask, sampling=spacing_mm))
+
+
+def surface_voxels(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Voxels of a mask that share a face with the outside; beyond the grid is outside.
+
+    Examples
+    --------
+    >>> surface_voxels(np.array([0, 1, 1, 1], dtype=bool)).tolist()
+    [False, True, False, True]
+    """
+    return np.asarray(mask & ~ndimage.binary_erosion(mask))

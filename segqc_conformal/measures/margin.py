@@ -5,10 +5,8 @@ from __future__ import annotations
 from math import prod
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import ndimage
 
-from segqc_conformal.measures.distance import distance_to
+from segqc_conformal.measures.distance import distance_to, surface_voxels
 from segqc_conformal.measures.mask_box import mask_box
 from segqc_conformal.uncertainty.judged_structure import JudgedStructure
 
@@ -70,7 +68,7 @@ def margin(structure: JudgedStructure) -> dict[str, float]:
     certain = near >= 1.0 - EPSILON - _SLACK
     low, high = int(np.count_nonzero(certain)), int(np.count_nonzero(possible))
     core = certain if low else near >= near.max()
-    width = distance_to(core, spacing)[_surface(possible)]
+    width = distance_to(core, spacing)[surface_voxels(possible)]
     voxel_ml = prod(spacing) / 1000.0
     return {
         "uncertainty_margin_high_ml": high * voxel_ml,
@@ -79,7 +77,3 @@ def margin(structure: JudgedStructure) -> dict[str, float]:
         "uncertainty_margin_mean_mm": float(width.mean()),
         "uncertainty_margin_share": (high - low) / high,
     }
-
-
-def _surface(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    return np.asarray(mask & ~ndimage.binary_erosion(mask))

@@ -19,6 +19,7 @@ UNIT_FEATURES = frozenset(
         "pairwise_dice",
         "pairwise_dice_min",
         "probability_outside",
+        *(f"reverse_dice_{part}" for part in ("max", "mean", "median", "q25", "q75", "min")),
         "sample_dice_mean",
         "sample_dice_min",
         "soft_dice_confidence",

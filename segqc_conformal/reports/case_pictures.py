@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from segqc_conformal.features.case_folders import find_files
-from segqc_conformal.reports.picture import Picture, mid_slice
+from segqc_conformal.features.case_folders import find_volumes
+from segqc_conformal.reports.picture import Picture
+from segqc_conformal.reports.slice_picture import mid_slice
 
 __all__ = ["CasePictures"]
 
@@ -33,8 +34,8 @@ class CasePictures:
     """
 
     def __init__(self, images: str | Path, masks: str | Path | None = None) -> None:
-        self._images = find_files(images)
-        self._masks = {} if masks is None else find_files(masks)
+        self._images = find_volumes(images)
+        self._masks = {} if masks is None else find_volumes(masks)
 
     def of(self, case_id: str) -> Picture | None:
         """Read the files of a case and cut the slice that shows most; None without an image.
@@ -44,7 +45,7 @@ class CasePictures:
         FileFormatError, GeometryError
             If a file cannot be read, or the mask does not lie on the image's grid.
         """
-        from segqc_conformal.adapters.nifti import read_case
+        from segqc_conformal.features.case_reading import read_case
 
         if case_id not in self._images:
             return None

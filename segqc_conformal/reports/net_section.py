@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from segqc_conformal.case import Case
 from segqc_conformal.errors import InputError
 from segqc_conformal.reports.page import Section, figure, number, paragraph, percent, picture
-from segqc_conformal.reports.picture import mid_slice
 from segqc_conformal.reports.plots import embedded_cases
+from segqc_conformal.reports.slice_picture import mid_slice
 
 if TYPE_CHECKING:
     from segqc_conformal.quality.net.case_head import CaseHead

@@ -1,24 +1,22 @@
-"""A mid-slice picture of a case: image, masks in outline, and uncertainty as heat."""
+"""A slice of a case as a picture: image, masks and regions in outline, uncertainty as heat."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from segqc_conformal.case import Case
-from segqc_conformal.errors import GeometryError
 from segqc_conformal.reports.png import png_bytes
 
-__all__ = ["Picture", "mid_slice"]
+__all__ = ["Picture"]
 
 PANEL = 300  # pixels of the longer side of a panel, at least
 GAP = 8
 MASK_COLOUR = (255, 196, 0)
 REFERENCE_COLOUR = (64, 224, 255)
+REGION_COLOUR = (255, 64, 176)
 # dark violet over red to pale yellow; brightness rises all the way, so it survives grey printing
 HEAT = np.array([(0, 0, 4), (87, 16, 110), (188, 55, 84), (249, 142, 9), (252, 255, 164)], float)
 
@@ -40,6 +38,8 @@ class Picture:
         Height and width of a pixel.
     largest_uncertainty : float
         The brightest value of the heat scale: the largest of the whole case.
+    regions : ndarray of int, shape (rows, columns), optional
+        Label map of the regions to look at.
 
     Notes
     -----
@@ -52,11 +52,16 @@ class Picture:
     reference: NDArray[Any] | None = None
     pixel_mm: tuple[float, float] = (1.0, 1.0)
     largest_uncertainty: float = 1.0
+    regions: NDArray[Any] | None = None
 
     @property
     def caption(self) -> str:
         """What the colours mean."""
-        lines = {"judged mask in yellow": self.mask, "reference mask in blue": self.reference}
+        lines = {
+            "judged mask in yellow": self.mask,
+            "reference mask in blue": self.reference,
+            "regions to look at in pink": self.regions,
+        }
         drawn = [words for words, labels in lines.items() if labels is not None]
         said = ["image", *([", ".join(drawn)] if drawn else [])]
         if self.uncertainty is not None:
@@ -81,7 +86,7 @@ class Picture:
         plain = np.repeat(grey[..., None], 3, axis=2)
         gap = np.full((grey.shape[0], GAP, 3), 255.0)
         panels = [plain]
-        if self.mask is not None or self.reference is not None:
+        if any(drawn is not None for drawn in (self.mask, self.reference, self.regions)):
             panels += [gap, self._outlined(plain, repeats)]
         if self.uncertainty is not None:
             share = np.clip(self.uncertainty / max(self.largest_uncertainty, 1e-12), 0.0, 1.0)
@@ -90,7 +95,12 @@ class Picture:
 
     def _outlined(self, plain: NDArray[Any], repeats: tuple[int, int]) -> NDArray[Any]:
         outlined = plain.copy()
-        for labels, colour in ((self.reference, REFERENCE_COLOUR), (self.mask, MASK_COLOUR)):
+        drawn = (
+            (self.reference, REFERENCE_COLOUR),
+            (self.mask, MASK_COLOUR),
+            (self.regions, REGION_COLOUR),
+        )
+        for labels, colour in drawn:
             if labels is not None:
                 outlined[_outline(_enlarged(labels, repeats))] = colour
         return outlined
@@ -106,86 +116,6 @@ class Picture:
             max(1, round(enlarge * self.pixel_mm[0] / finest)),
             max(1, round(enlarge * self.pixel_mm[1] / finest)),
         )
-
-
-def mid_slice(
-    case: Case,
-    mask: ArrayLike | None,
-    uncertainty_map: ArrayLike | None = None,
-    reference: ArrayLike | None = None,
-) -> Picture:
-    """Cut the slice of a case that shows most.
-
-    Parameters
-    ----------
-    case : Case
-        Its first channel is shown.
-    mask : array_like of int, shape ``(*spatial)``, optional
-        The judged label map. None: not shown.
-    uncertainty_map : array_like of float, shape ``(*spatial)``, optional
-        For example the predictive entropy. None: not shown.
-    reference : array_like of int, shape ``(*spatial)``, optional
-        None: `case.reference`, where there is one.
-
-    Returns
-    -------
-    Picture
-        Of a volume, the slice with most mask, or most uncertainty where the mask is empty, or the
-        middle one where that is not given, across the axis of the largest voxel size (the last one
-        where they are equal).
-
-    Raises
-    ------
-    GeometryError
-        If a shape differs from the case's, or the case has not 2 or 3 spatial axes.
-
-    Notes
-    -----
-    Guarantee: none.
-
-    Examples
-    --------
-    >>> case = Case(np.zeros((4, 5, 6)), case_id="c", patient_id="p")
-    >>> mask = np.zeros((4, 5, 6), int); mask[:, :, 2] = 1
-    >>> mid_slice(case, mask, np.zeros((4, 5, 6))).mask.shape
-    (5, 4)
-    """
-    reference = case.reference if reference is None else reference
-    given = {"mask": mask, "uncertainty": uncertainty_map, "reference": reference}
-    shown = {name: np.asarray(labels) for name, labels in given.items() if labels is not None}
-    for labels in shown.values():
-        if labels.shape != case.spatial_shape or labels.ndim not in (2, 3):
-            raise GeometryError(
-                f"2 or 3 spatial axes and the shape of the image {case.spatial_shape}",
-                labels.shape,
-                "give the mask and the map on the grid of the image",
-                case.case_id,
-            )
-    planes = {"image": case.channels_first()[0], **shown}
-    spacing = case.spacing
-    if len(spacing) == 3:
-        axis = max(range(3), key=lambda place: (spacing[place], place))
-        place = _slice_with_most(shown, case.spatial_shape, axis)
-        planes = {name: plane.take(place, axis) for name, plane in planes.items()}
-        spacing = tuple(step for place, step in enumerate(spacing) if place != axis)
-    turned = {name: np.rot90(plane) for name, plane in planes.items()}
-    return Picture(
-        turned["image"],
-        turned.get("mask"),
-        turned.get("uncertainty"),
-        turned.get("reference"),
-        pixel_mm=(spacing[1], spacing[0]),
-        largest_uncertainty=float(shown["uncertainty"].max()) if "uncertainty" in shown else 1.0,
-    )
-
-
-def _slice_with_most(shown: Mapping[str, NDArray[Any]], shape: tuple[int, ...], axis: int) -> int:
-    others = tuple(place for place in range(3) if place != axis)
-    if "mask" in shown and (shown["mask"] > 0).any():
-        return int((shown["mask"] > 0).sum(axis=others).argmax())
-    if "uncertainty" in shown:
-        return int(shown["uncertainty"].sum(axis=others).argmax())
-    return shape[axis] // 2
 
 
 def _grey(image: NDArray[Any]) -> NDArray[np.float64]:

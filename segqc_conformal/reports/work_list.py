@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from segqc_conformal.errors import FileFormatError, InputError
 from segqc_conformal.features.table import write_table
+from segqc_conformal.reports.case_look import CaseLook, slice_runs
 from segqc_conformal.reports.page import (
     Section,
     number,
@@ -25,7 +27,7 @@ from segqc_conformal.reports.picture import Picture
 from segqc_conformal.reports.reasons import reason_in_words
 from segqc_conformal.whole_case import WHOLE_CASE, single_structures
 
-__all__ = ["work_list", "write_work_list"]
+__all__ = ["check_suffix", "work_list", "write_work_list"]
 
 COLUMNS = (
     "case_id",
@@ -107,7 +109,7 @@ def work_list(verdicts: pd.DataFrame) -> pd.DataFrame:
 def write_work_list(
     path: str | Path,
     verdicts: pd.DataFrame,
-    pictures: Mapping[str, Picture] | None = None,
+    looks: Mapping[str, CaseLook] | None = None,
     now: datetime | None = None,
 ) -> Path:
     """Write the work list as a page to read or a table to import, by the suffix.
@@ -118,8 +120,10 @@ def write_work_list(
         ``.html``, ``.csv`` or ``.parquet``; replaced at once.
     verdicts : DataFrame
         A verdict table.
-    pictures : mapping of str to Picture, optional
-        By case id; shown in the page.
+    looks : mapping of str to CaseLook, optional
+        Where to look in each referred case, by case id. The page shows it; a table gets the columns
+        ``slice_axis, worst_slice, first_slices`` (such as "12-15 20", from 0), ``regions`` (how
+        many) and ``not_shown`` (why nothing is said).
     now : datetime, optional
         Printed at the foot of the page; None: the time of the call.
 
@@ -138,12 +142,11 @@ def write_work_list(
     -----
     Guarantee: every referred case is on the list.
     """
-    path, listed = Path(path), work_list(verdicts)
-    if path.suffix in (".csv", ".parquet"):
-        write_table(listed, path)
-        return path
+    check_suffix(path)
+    path, listed, looks = Path(path), work_list(verdicts), looks or {}
     if path.suffix != ".html":
-        raise FileFormatError("a .html, .csv or .parquet file", path.name, "choose one of these")
+        write_table(_with_looks(listed, looks) if looks else listed, path)
+        return path
     cases = verdicts["case_id"].nunique()
     share = len(listed) / cases if cases else float("nan")
     text = paragraph(
@@ -151,13 +154,45 @@ def write_work_list(
         "doubtful come first. The interval is meant to hold the true Dice, on average over all "
         "patients."
     )
-    sections = [Section("Referred cases", text + _listed(listed))]
-    if pictures:
-        sections.append(Section("Pictures", _shown(listed, pictures)))
+    if looks:
+        text += paragraph(
+            "Slices are counted from 0. Slices and regions are where the maps doubt the mask most: "
+            "no promise, errors can lie elsewhere."
+        )
+    missing = "".join(paragraph(look.missing, "note") for look in looks.values() if look.missing)
+    sections = [Section("Referred cases", text + _listed(listed, looks) + missing)]
+    if any(look.picture is not None for look in looks.values()):
+        sections.append(Section("Where to look", _shown(listed, looks)))
     return write_page(path, "Work list", "Masks to look at", sections, now)
 
 
-def _listed(listed: pd.DataFrame) -> str:
+def check_suffix(path: str | Path) -> None:
+    """Refuse a file that is no page and no table, before any work is done.
+
+    Raises
+    ------
+    FileFormatError
+    """
+    if Path(path).suffix not in (".html", ".csv", ".parquet"):
+        raise FileFormatError(
+            "a .html, .csv or .parquet file", Path(path).name, "choose one of these"
+        )
+
+
+def _with_looks(listed: pd.DataFrame, looks: Mapping[str, CaseLook]) -> pd.DataFrame:
+    each = [looks[case_id] for case_id in listed["case_id"]]
+    return listed.assign(
+        slice_axis=pd.array([look.axis for look in each], dtype="Int64"),
+        worst_slice=pd.array([next(iter(look.slices), None) for look in each], dtype="Int64"),
+        first_slices=[slice_runs(look.slices) for look in each],
+        regions=pd.array(
+            [None if look.missing else len(look.regions) for look in each], dtype="Int64"
+        ),
+        not_shown=[look.missing for look in each],
+    )
+
+
+def _listed(listed: pd.DataFrame, looks: Mapping[str, CaseLook]) -> str:
     if listed.empty:
         return paragraph("Nothing is referred.")
     head = ("place", "case", "site", "why", "doubtful", "predicted Dice", "Dice interval")
@@ -170,19 +205,27 @@ def _listed(listed: pd.DataFrame) -> str:
             row["doubtful"],
             number(row["predicted_dice"]),
             f"{number(row['dice_low'])} to {number(row['dice_high'])}",
+            *([looks[row["case_id"]].words] if looks else []),
         )
         for row in listed.to_dict("records")
     ]
-    return table(head, rows)
+    return table((*head, *(["look first at"] if looks else [])), rows)
 
 
-def _shown(listed: pd.DataFrame, pictures: Mapping[str, Picture]) -> str:
-    cards = [
-        f'<div class="case"><h3>{row["place"]}. {escape(row["case_id"])}</h3>'
-        f"{paragraph(row['why'])}"
-        f"{picture(pictures[row['case_id']].png(), 'Slice of case ' + row['case_id'])}"
-        f"{paragraph(pictures[row['case_id']].caption, 'note')}</div>"
+def _shown(listed: pd.DataFrame, looks: Mapping[str, CaseLook]) -> str:
+    return "".join(
+        _card(row, looks[row["case_id"]], looks[row["case_id"]].picture)
         for row in listed.to_dict("records")
-        if row["case_id"] in pictures
-    ]
-    return "".join(cards) or paragraph("No picture of a referred case was given.")
+    )
+
+
+def _card(row: Mapping[Any, Any], look: CaseLook, shown: Picture | None) -> str:
+    if shown is None:
+        return ""
+    return (
+        f'<div class="case"><h3>{row["place"]}. {escape(row["case_id"])}</h3>'
+        f"{paragraph('Why: ' + row['why'] + '. Look first at: ' + look.words + '.')}"
+        f"{picture(shown.png(), 'Slice of case ' + row['case_id'])}"
+        f"{paragraph(look.title + ' ' + shown.caption, 'note')}"
+        f"{''.join(paragraph(line, 'note') for line in look.region_lines)}</div>"
+    )

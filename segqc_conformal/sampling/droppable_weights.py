@@ -85,6 +85,6 @@ def _no_layers(model: object) -> SamplingError:
     return SamplingError(
         "a torch.nn.Module with convolution or linear layers",
         f"{type(model).__name__} with none",
-        "use DeepEnsemble, TestTimeAugmentation or SinglePass; of plain callables and exported "
-        "programs the weights cannot be dropped",
+        "use DeepEnsemble, TestTimeAugmentation or SinglePass; of plain callables, exported "
+        "programs and ONNX the weights cannot be dropped",
     )

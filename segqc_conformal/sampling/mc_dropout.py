@@ -94,7 +94,8 @@ class MCDropout:
                 "a model with at least one active dropout layer (p > 0)",
                 f"{type(predictor.model).__name__} with none",
                 "train it with dropout, or use DeepEnsemble or SinglePass; calls of "
-                "torch.nn.functional.dropout and exported programs cannot be switched on",
+                "torch.nn.functional.dropout, exported programs, TorchScript and ONNX cannot be "
+                "switched on",
             )
         if self.batch > 1 and _mixes_batch(predictor.model):
             raise SamplingError(

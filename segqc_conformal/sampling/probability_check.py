@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from segqc_conformal.errors import GeometryError, InputError
+from segqc_conformal.errors import InputError
+from segqc_conformal.geometry import Grid, check_same_grid
 
 __all__ = ["check_form", "check_probabilities"]
 
@@ -87,12 +88,14 @@ def check_form(
             f"give {name} with the classes first, not a label map",
             case_id,
         )
-    if spatial_shape is not None and tuple(values.shape[1:]) != spatial_shape:
-        raise GeometryError(
-            f"{name} on the image's grid {spatial_shape}",
-            f"grid {tuple(values.shape[1:])}",
-            "give Predictor an `invert` that undoes `preprocess` (crop, padding, resampling)",
+    if spatial_shape is not None:
+        check_same_grid(
+            Grid(spatial_shape),
+            Grid(tuple(values.shape[1:])),
+            name,
             case_id,
+            or_else="give Predictor an `invert` that undoes `preprocess` (crop, padding, "
+            "resampling)",
         )
     if values.numel() == 0:
         raise InputError(

@@ -1,4 +1,4 @@
-"""Samples in files, read one at a time: .npz, memory-mapped .npy and NIfTI."""
+"""Samples in files, read one at a time: .npz, memory-mapped .npy, NIfTI and nnU-Net's."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from segqc_conformal.adapters.nnunet import NnunetFolder, is_nnunet_folder
 from segqc_conformal.errors import FileFormatError, SegqcError, on_one_line
 
 __all__ = ["read_samples"]
@@ -27,7 +28,8 @@ def read_samples(path: Path, case_id: str | None = None) -> Iterator[NDArray[Any
     path : Path
         ``.npz`` with the array "probabilities" (else "evidence") or ``.npy``, shape ``(samples,
         classes, *spatial)``, or ``.nii`` / ``.nii.gz`` of shape ``(x, y, z, classes)``, which is
-        one sample.
+        one sample. A ``.npz`` file in a folder of nnU-Net v2 is one sample, as `NnunetFolder`
+        says.
     case_id : str, optional
         Named in errors.
 
@@ -54,7 +56,9 @@ def read_samples(path: Path, case_id: str | None = None) -> Iterator[NDArray[Any
     """
     name = path.name.lower()
     try:
-        if name.endswith(".npz"):
+        if name.endswith(".npz") and is_nnunet_folder(path.parent):
+            yield NnunetFolder(path.parent).probabilities(path.stem)
+        elif name.endswith(".npz"):
             yield from _from_npz(path)
         elif name.endswith(".npy"):
             yield from _from_npy(path)
@@ -135,5 +139,6 @@ def _check_header(shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         raise FileFormatError(
             "floating-point probabilities of shape (samples, classes, *spatial)",
             f"dtype {dtype} and shape {shape}",
-            "stack the samples along the first axis; one sample: probabilities[None]",
+            "stack the samples along the first axis, one sample: probabilities[None]; of nnU-Net "
+            "keep plans.json and dataset.json beside the files",
         )

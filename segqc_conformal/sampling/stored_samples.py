@@ -11,7 +11,8 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from segqc_conformal.errors import GeometryError, InputError
+from segqc_conformal.errors import InputError
+from segqc_conformal.geometry import Grid, check_same_grid
 from segqc_conformal.sampling.channels import Channels, check_channels
 from segqc_conformal.sampling.evidence_check import check_evidence
 from segqc_conformal.sampling.predictor import Predictor
@@ -33,7 +34,7 @@ class StoredSamples:
     files : mapping of str to path or list of paths
         Case id -> ``.npz`` (array "probabilities", else "evidence") or ``.npy`` of shape
         ``(samples, classes, *spatial)``, or a list of ``.nii.gz`` files of shape
-        ``(x, y, z, classes)``, one per sample.
+        ``(x, y, z, classes)``, one per sample, or of nnU-Net's ``.npz`` files, one per fold.
     model_id : str
         Who made the samples; rows of different models are never mixed.
     channels : {"exclusive", "overlapping", "evidence"}
@@ -102,13 +103,7 @@ class StoredSamples:
                 yield self._checked(torch.from_numpy(native), spatial, case_id)
 
     def _checked(self, sample: Tensor, spatial: tuple[int, ...], case_id: str | None) -> Tensor:
-        if sample.shape[1:] != spatial:
-            raise GeometryError(
-                f"saved samples on the grid {spatial} of the image and masks",
-                f"grid {tuple(sample.shape[1:])}",
-                "save probabilities and masks on the grid of the image",
-                case_id,
-            )
+        check_same_grid(Grid(spatial), Grid(tuple(sample.shape[1:])), "saved samples", case_id)
         if self.meaning == "evidence":
             return check_evidence(sample, case_id=case_id)
         exclusive = self.meaning == "exclusive"

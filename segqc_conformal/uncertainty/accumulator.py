@@ -18,6 +18,7 @@ from segqc_conformal.uncertainty.bit_planes import pairwise_dice
 from segqc_conformal.uncertainty.dirichlet import DIRICHLET_MAPS
 from segqc_conformal.uncertainty.feature_rules import FeatureRules
 from segqc_conformal.uncertainty.judged_mask import judged_labels
+from segqc_conformal.uncertainty.judged_structure import JudgedStructure
 from segqc_conformal.uncertainty.layout import Layout
 from segqc_conformal.uncertainty.lazy_maps import LazyMaps, computed_map
 from segqc_conformal.uncertainty.maps import MAPS, MapRule
@@ -278,6 +279,23 @@ class UncertaintyAccumulator:
         GeometryError
             If mask or image is not on the samples' grid.
         """
+        found = self.judged_structures(mask, image)
+        return {structure.name: self._schema.measure(structure) for structure in found}
+
+    def judged_structures(
+        self, mask: ArrayLike | Tensor | None = None, image: ArrayLike | None = None
+    ) -> list[JudgedStructure]:
+        """Return each structure with its judged mask, its samples' masks and its maps.
+
+        Parameters and errors are those of `features`; maps are computed where they are looked at.
+
+        Examples
+        --------
+        >>> acc = UncertaintyAccumulator({"lesion": 1})
+        >>> acc.update([[0.9, 0.8, 0.1]])
+        >>> [(structure.name, structure.size) for structure in acc.judged_structures()]
+        [('lesion', 2.0)]
+        """
         taken, layout = self._ready(), self._ready().layout
         if mask is None:
             labels = taken.fused().reshape(layout.groups, *layout.spatial)
@@ -293,7 +311,7 @@ class UncertaintyAccumulator:
             image=None if image is None else _on_grid(np.asarray(image), layout.spatial),
             region_map=self._region_map,
         )
-        return {structure.name: self._schema.measure(structure) for structure in views}
+        return list(views)
 
     def _started(self, values: Tensor) -> TakenSamples:
         layout = Layout(self._channels, values.shape[0], tuple(values.shape[1:]))

@@ -55,6 +55,10 @@ class BitPlanes:
         self.samples += 1
         self._any = None
 
+    def part(self, voxels: Tensor) -> BitPlanes:
+        """Return the planes of the flat indices `voxels` alone."""
+        return BitPlanes([word[voxels] for word in self._words], self.samples)
+
     def intersections(self, weights: Tensor | None = None) -> NDArray[np.float64]:
         """Count the voxels each two samples share, shape ``(samples, samples)``.
 

@@ -2,8 +2,9 @@ import nibabel
 import numpy as np
 import pytest
 
-from segqc_conformal.adapters.nifti import read_case, read_volume, write_volume
+from segqc_conformal.adapters.nifti import read_grid, read_volume, write_volume
 from segqc_conformal.errors import FileFormatError, GeometryError, InputError
+from segqc_conformal.features.case_reading import read_case
 
 AFFINE = np.array([[-1.5, 0, 0, 10], [0, 2.0, 0.1, -4], [0, 0, 2.5, 7], [0, 0, 0, 1]], dtype=float)
 
@@ -54,7 +55,7 @@ def test_shape_and_affine_of_masks_must_be_the_images(tmp_path, name):
     facts = {"case_id": "c17", "patient_id": "p"}
     with pytest.raises(GeometryError, match=f"case c17: expected a {name} of the image's shape"):
         read_case(tmp_path / "image.nii", **facts, **{name: tmp_path / "shape.nii"})
-    with pytest.raises(GeometryError, match=r"image's affine; received .* up to 0\.01 mm"):
+    with pytest.raises(GeometryError, match=r"image's affine; received .* shifted by 0\.017 mm"):
         read_case(tmp_path / "image.nii", **facts, **{name: tmp_path / "shifted.nii"})
     case = read_case(tmp_path / "image.nii", **facts, **{name: tmp_path / "close.nii"})
     assert getattr(case, name).dtype == np.int64
@@ -81,3 +82,26 @@ def test_scaled_integers_are_read_as_the_values_they_stand_for(tmp_path):
     image.header.set_slope_inter(0.5, 10)
     nibabel.save(image, tmp_path / "scaled.nii")
     assert read_volume(tmp_path / "scaled.nii").array.max() == 21.5
+
+
+@pytest.mark.parametrize(("unit", "factor"), [("meter", "1000"), ("micron", "0.001")])
+def test_voxel_sizes_in_another_unit_are_refused(tmp_path, unit, factor):
+    image = nibabel.Nifti1Image(np.zeros((2, 3, 4), np.float32), np.diag([1.0, 1.0, 2.5, 1.0]))
+    image.header.set_xyzt_units(unit)
+    nibabel.save(image, tmp_path / "c.nii")
+    for read in (read_volume, read_grid):
+        with pytest.raises(GeometryError, match=f"case c17: .*1 x 1 x 2.5 {unit}s.*by {factor},"):
+            read(tmp_path / "c.nii", "c17")
+
+
+def test_a_grid_is_read_from_the_header_alone(tmp_path):
+    affine = np.diag([1.0, 1.0, 2.5, 1.0])
+    write_volume(tmp_path / "c.nii", np.zeros((2, 3, 4, 5), np.float32), affine)
+    whole = (tmp_path / "c.nii").read_bytes()
+    (tmp_path / "c.nii").write_bytes(whole[:400])
+    grid = read_grid(tmp_path / "c.nii")
+    assert grid.shape == (2, 3, 4, 5)
+    assert grid.spacing_mm == (1.0, 1.0, 2.5)
+    assert np.array_equal(grid.affine, affine)
+    with pytest.raises(FileFormatError, match="readable NIfTI"):
+        read_volume(tmp_path / "c.nii")

@@ -40,7 +40,7 @@ def test_flags_of_an_exported_program_are_left_as_found(program):
 
 
 def test_dropout_of_an_exported_program_cannot_be_switched_on(program):
-    with pytest.raises(SamplingError, match="exported programs cannot be switched on"):
+    with pytest.raises(SamplingError, match="exported programs, TorchScript and ONNX cannot"):
         MCDropout().model_id(Predictor(load_exported_program(program)))
 
 

@@ -9,13 +9,16 @@ import pandas as pd
 import pytest
 
 from segqc_conformal import quality_gate
+from segqc_conformal.adapters.nifti import write_volume
 from segqc_conformal.case_log import CaseLog
 from segqc_conformal.cli.app import main
 from segqc_conformal.evaluation.voxel_errors import VoxelErrors, write_voxel_errors
+from segqc_conformal.features.saved_maps import save_maps
 from segqc_conformal.features.table import read_table, write_table
 from segqc_conformal.gate import CalibratedGate
 from segqc_conformal.patients import pseudonym, split_patients
 from segqc_conformal.quality.predictor import fit_quality
+from segqc_conformal.uncertainty.accumulator import UncertaintyAccumulator
 from segqc_conformal.verdict_table import VERDICT_COLUMNS
 
 Cohort = Callable[..., pd.DataFrame]
@@ -94,7 +97,12 @@ def test_calibrate_then_judge_gives_the_librarys_verdicts(
     gate = CalibratedGate.load("calibration")
     assert gate.id[:12] in segqc.out
     out = f"verdicts.{suffix}"
-    assert segqc("judge", "calibration", f"new.{suffix}", "--out", out, "--sidecar", "side") == 0
+    Path("masks").mkdir()
+    write_volume(Path("masks/c5000.nii.gz"), np.zeros((2, 3, 4), np.uint8), np.eye(4))
+    given = ("judge", "calibration", f"new.{suffix}", "--out", out, "--masks", "masks")
+    assert segqc(*given) == 1
+    assert "add --sidecar DIR" in segqc.err
+    assert segqc(*given, "--sidecar", "side") == 0
     found, expected = read_table(out), gate.judge(new)
     assert tuple(found.columns) == VERDICT_COLUMNS
     pd.testing.assert_frame_equal(
@@ -105,6 +113,7 @@ def test_calibrate_then_judge_gives_the_librarys_verdicts(
     )
     assert found["patient_id"].tolist() == expected["patient_id"].tolist()
     assert len(list(Path("side").iterdir())) == 10
+    assert json.loads(Path("side/c5000.segqc.json").read_text())["mask"]["orientation"] == "RAS"
     assert "10 cases" in segqc.out
 
 
@@ -612,6 +621,36 @@ def test_an_answer_that_is_no_number_is_listed_as_well(
     assert "4 audits recorded, 1 refused" in segqc.out
 
 
+def test_audits_are_measured_on_masks_and_a_wrong_grid_is_listed(
+    segqc: Segqc, saved: CalibratedGate, cohort: Cohort
+) -> None:
+    new = cohort(3, 5000).drop(columns="dice")
+    judged_and_logged(segqc, new)
+    drawn = ("audit", "next", *MONITOR, "--rate", 1, "--secret-seed", 11)
+    assert segqc(*drawn) == 0
+    mask, affine = np.zeros((4, 5, 6), np.uint8), np.diag([1.0, 1.0, 2.0, 1.0])
+    mask[:, :2], mask[:, 2:4] = 1, 2
+    reference = mask.copy()
+    reference[:, 1] = 0
+    for folder, labels in (("masks", mask), ("references", reference)):
+        Path(folder).mkdir()
+        for case_id in ("c5000", "c5001", "c5002"):
+            write_volume(Path(folder, f"{case_id}.nii.gz"), labels, affine)
+    write_volume(Path("references/c5001.nii.gz"), reference.transpose(2, 1, 0), affine)
+    Path("masks/c5002.nii.gz").unlink()
+    add = ("audit", "add", *MONITOR, "--references", "references", "--masks", "masks")
+    assert segqc(*add) == 1
+    assert "a table of answers, or --references, --masks and --structures" in segqc.err
+    assert segqc(*add, "--structures", "anterior=1,posterior=2") == 1
+    assert "1 audits recorded, 2 refused" in segqc.out
+    assert "case c5001: expected a reference of the image's shape (4, 5, 6)" in segqc.err
+    assert "whose axes 0 and 2 are swapped" in segqc.err
+    assert "case c5002: expected an existing NIfTI file" in segqc.err
+    with CaseLog("sqlite:///log.db") as case_log:
+        pending = set(case_log.pending_audits()["case_id"])
+    assert pending == {"c5001", "c5002"}
+
+
 def test_a_structure_answered_twice_is_refused(
     segqc: Segqc, saved: CalibratedGate, cohort: Cohort
 ) -> None:
@@ -663,6 +702,34 @@ def test_review_lists_every_referred_case(
         assert segqc("review", "v.csv", "--out", out) == 0
         assert f"{len(referred)} cases to look at" in segqc.out
     assert sorted(read_table("list.csv")["case_id"]) == sorted(referred["case_id"])
+
+
+def test_review_says_where_to_look(segqc: Segqc, saved: CalibratedGate, cohort: Cohort) -> None:
+    write_table(cohort(6, 5000, empty=1.0), "new.csv")
+    assert segqc("judge", "calibration", "new.csv", "--out", "v.csv") == 0
+    uncertainty = UncertaintyAccumulator({"anterior": 1, "posterior": 2}, (1.0, 1.0, 2.0))
+    p = np.full((3, 8, 8, 6), 0.01)
+    p[1, 2:6, 2:6, 2:5] = 0.8
+    p[1, 2:6, 2:6, 3], p[2, 2:6, 2:6, 3] = 0.5, 0.4
+    uncertainty.update(np.stack([1.0 - p[1] - p[2], p[1], p[2]]))
+    Path("images").mkdir()
+    for case in ("c5000", "c5001"):
+        save_maps(uncertainty, Path("maps") / case)
+        write_volume(f"images/{case}.nii.gz", p[1].astype(np.float32), np.diag([1, 1, 2.0, 1]))
+    words = ("--images", "images", "--maps", "maps", "--structures", "anterior=1,posterior=2")
+    assert segqc("review", "v.csv", "--out", "list.csv", *words, "--regions", "regions") == 0
+    assert segqc.err.count("not shown: case c") == 4
+    rows = read_table("list.csv")
+    assert len(rows) == 6
+    assert rows["worst_slice"].dropna().tolist() == [3, 3]
+    assert rows["not_shown"].notna().sum() == 4
+    assert Path("regions/c5001.nii.gz").exists()
+    assert segqc("review", "v.csv", "--out", "list.html", *words) == 0
+    assert "first 3" in Path("list.html").read_text("utf-8")
+    for some in (words[:2], words[:4], ("--regions", "regions"), ("--masks", "images")):
+        assert segqc("review", "v.csv", "--out", "list.csv", *some) == 1
+        assert "--images, --maps and --structures together" in segqc.err
+    assert segqc("review", "v.csv", "--out", "list.pdf", *words) == 1
 
 
 def test_compare_ranks_predictors_on_patients_that_fitted_nothing(

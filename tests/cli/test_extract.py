@@ -256,6 +256,54 @@ def test_finished_cases_are_kept_until_the_table_is_written(folders, monkeypatch
     assert read_table(folders / "t.parquet")["case_id"].unique().tolist() == ["c1", "c2", "c3"]
 
 
+def test_after_a_failure_only_the_failed_case_is_computed_again(folders, monkeypatch):
+    done = []
+    real = FeatureExtractor.accumulate
+
+    def counted(extractor, case):
+        done.append(case.case_id)
+        return real(extractor, case)
+
+    monkeypatch.setattr(FeatureExtractor, "accumulate", counted)
+    whole = (folders / "p" / "c2.npz").read_bytes()
+    (folders / "p" / "c2.npz").write_bytes(whole[:100])
+    run(folders, folders / "p", "--model-id", "m")
+    (folders / "p" / "c2.npz").write_bytes(whole)
+    assert run(folders, folders / "p", "--model-id", "m").exit_code == 0
+    assert done == ["c1", "c3", "c2"]
+    assert read_table(folders / "t.parquet")["failed"].isna().all()
+
+
+def test_shards_extracted_apart_are_the_table_of_one_process(folders):
+    words = (folders / "p", "--model-id", "m", "--references", folders / "r")
+    assert run(folders, *words, out="whole.parquet").exit_code == 0
+    for part in ("2/3", "3/3"):
+        shown = run(folders, *words, "--shard", part)
+        assert shown.exit_code == 0, shown.output
+    assert len(list((folders / "t.parquet.shards").glob("*.parquet"))) == 2
+    assert not (folders / "t.parquet").exists()
+    assert run(folders, *words, "--shard", "3").exit_code == 0
+    assert (folders / "t.parquet").read_bytes() == (folders / "whole.parquet").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("words", "remedy"),
+    [
+        (["--shard", "3of4"], "for example: --shard 3/16"),
+        (["--shard", "0/2"], "number the shards from 1"),
+        (["--shard", "4"], "no more of them than there are cases"),
+        (["--shard", "2", "--maps", "m"], "shards hold features alone"),
+        (["--shard", "1/2", "--ray"], "say how many parts to cut"),
+        (["--ray"], "say how many parts to cut"),
+        (["--shard", "2", "--workers", "2"], "leave --workers out"),
+    ],
+)
+def test_shards_that_make_no_sense_are_refused(folders, words, remedy):
+    result = run(folders, folders / "p", "--model-id", "m", *words)
+    assert isinstance(result.exception, InputError)
+    assert remedy in str(result.exception)
+
+
 def test_what_no_case_and_no_model_id_shows_still_tells_batches_apart(folders, images, programs):
     program = str(programs / "a.pt2")
     batches = [
@@ -264,13 +312,15 @@ def test_what_no_case_and_no_model_id_shows_still_tells_batches_apart(folders, i
         open_batch(str(folders / "p"), model_id="m"),
         open_batch(str(folders / "p"), model_id="m", spacing_mm=(1.0, 1.0, 1.0)),
     ]
-    assert len({batch.settings for batch in batches}) == 4
+    plain, activated, stored, spaced = (batch.settings for batch in batches)
+    assert plain != activated
+    assert stored != spaced
 
 
 @pytest.mark.parametrize(
     ("source", "more", "error", "message"),
     [
-        ("model.onnx", (), FileFormatError, "existing folder or .pt2 files; received model"),
+        ("model.pth", (), FileFormatError, "existing folder or models; received model.pth"),
         ("p", (), InputError, "give --model-id"),
         ("p", ("--model-id", "m", "--activation", "softmax"), InputError, "need no activation"),
         ("p", ("--model-id", "m", "--spacing", "1,x"), InputError, "a voxel size in mm as x,y,z"),

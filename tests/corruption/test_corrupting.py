@@ -6,13 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from segqc_conformal.adapters.nifti import read_case, write_volume
+from segqc_conformal.adapters.nifti import write_volume
 from segqc_conformal.case import Case, in_structure
 from segqc_conformal.corruption import KINDS, DiceHistogram, corrupt
 from segqc_conformal.corruption.search import TOLERANCE
 from segqc_conformal.dice import dice
 from segqc_conformal.errors import InputError
 from segqc_conformal.features.case_files import CaseFiles
+from segqc_conformal.features.case_reading import read_case
 
 STRUCTURES = {"core": 1, "rim": 2}
 FLAT = DiceHistogram([0.0, 1.0], [1])

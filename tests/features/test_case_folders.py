@@ -7,7 +7,7 @@ import pytest
 from segqc_conformal.adapters.nifti import write_volume
 from segqc_conformal.errors import FileFormatError, GeometryError, InputError
 from segqc_conformal.features.case_files import CaseFiles
-from segqc_conformal.features.case_folders import find_cases, find_files, find_samples
+from segqc_conformal.features.case_folders import find_cases, find_files, find_samples, find_volumes
 from segqc_conformal.features.case_list import ListedCase, read_case_list
 from segqc_conformal.features.stored_case_files import StoredCaseFiles
 
@@ -111,7 +111,7 @@ def test_two_files_of_one_case_are_refused(tmp_path, names):
 def test_folder_without_cases_says_what_is_read(tmp_path):
     with pytest.raises(InputError, match=r"at least one case.*array 'probabilities'"):
         find_cases(probabilities=touched(tmp_path, "c1.txt"))
-    with pytest.raises(InputError, match="folder of NIfTI images"):
+    with pytest.raises(InputError, match="folder of images"):
         find_cases(images=tmp_path)
     with pytest.raises(FileFormatError, match="expected an existing folder"):
         find_files(tmp_path / "nowhere")
@@ -155,7 +155,7 @@ def test_folder_of_masks_inside_the_probabilities_is_no_case(tmp_path):
 
 def test_npz_with_another_spacing_than_the_mask_is_refused(tmp_path):
     labels(tmp_path / "m" / "c1.nii.gz")
-    with pytest.raises(GeometryError, match=r"case c1: expected the spacing of c1\.nii\.gz"):
+    with pytest.raises(GeometryError, match=r"case c1: .*whose spacing is .*c1\.nii\.gz"):
         stored(saved(tmp_path, spacing_mm=SPACING[::-1]), masks=tmp_path / "m").load()
 
 
@@ -206,7 +206,10 @@ def test_list_keeps_ids_as_written_and_reads_times_as_utc(tmp_path):
     ("text", "message"),
     [
         ("case_id,site\nc1,A\n", "expected the columns patient_id in cases.csv"),
-        ("case_id,patient_id\nc1,p1\nc1,p2\n", r"each case once in cases.csv; received \['c1'\]"),
+        (
+            "case_id,patient_id\nc1,p1\nc1,p2\n",
+            r"each case once in cases.csv; received c1 again, for the patients p1, p2",
+        ),
         ("case_id,patient_id\nc1,p1\nc2,\n", "text in column patient_id .*'' in row 2"),
         ("case_id,patient_id,time\nc1,p1,yesterday\n", "ISO 8601 times in cases.csv"),
         ("", "a readable table in cases.csv"),
@@ -216,3 +219,13 @@ def test_list_keeps_ids_as_written_and_reads_times_as_utc(tmp_path):
 def test_unusable_lists_are_typed_errors(tmp_path, text, message):
     with pytest.raises(InputError, match=message):
         listed(tmp_path, text)
+
+
+def test_dicom_series_are_folders_and_whole_files(tmp_path):
+    folder = touched(tmp_path, "a.nii.gz", "b.dcm", "c/IM0001", "d/notes.txt", "e/._IM1", "m/x")
+    for name in ("c/IM0001", "e/._IM1", "m/x"):
+        (folder / name).write_bytes(bytes(128) + b"DICM")
+    found = find_volumes(folder, apart=[folder / "m"])
+    assert found == {"a": folder / "a.nii.gz", "b": folder / "b.dcm", "c": folder / "c"}
+    with pytest.raises(InputError, match="case c: expected one file or one folder for each case"):
+        find_volumes(touched(folder, "c.nii"))

@@ -77,7 +77,7 @@ def test_failing_cases_become_rows_that_say_why_and_the_batch_goes_on(tmp_path):
     table = extract(cases, Predictor(CountingUNet()))
     failed = table.drop_duplicates("case_id").set_index("case_id")["failed"]
     assert failed[["c1", "c5"]].isna().all()
-    assert failed["c3"].startswith("case c3: expected probabilities on the image's grid (3, 3, 3)")
+    assert failed["c3"].startswith("case c3: expected probabilities of the image's shape (3, 3, 3)")
     assert failed["c4"].startswith("case c4: expected a readable NIfTI file in broken.nii.gz")
     broken = table[table["case_id"].isin(["c3", "c4"])]
     assert broken[feature_columns(table)].isna().all(axis=None)

@@ -3,10 +3,25 @@
 import numpy as np
 import pandas as pd
 import pytest
+from literature_row import LiteratureRow
 
 import segqc_conformal as sq
 from segqc_conformal.quality.cross_fit import cross_fitted
 from segqc_conformal.quality.regressor import QualityRegressor
+
+ROW = LiteratureRow(
+    system="Prostate biopsies",
+    paper="Ghosal et al. (2021)",
+    signal="mean uncertainty in each sub-region of the tissue, and a linear model of Dice on them",
+    names=(
+        "measures.caller_regions.caller_regions",
+        "measures.schema.FeatureSchema",
+        "quality.regressor.QualityRegressor",
+    ),
+    asserted="where errors lie in one of two uncertain regions, a linear model of both is nearer "
+    "to Dice than the overall mean, and puts its weight on that region; an absent region leaves a "
+    "usable case",
+)
 
 REGIONS = {"apex": 1, "base": 2}
 SIDE, SAMPLES = 24, 6

@@ -2,12 +2,31 @@
 
 import numpy as np
 import pytest
+from literature_row import LiteratureRow
 
 from segqc_conformal.dice import dice
 from segqc_conformal.evaluation.bootstrap import paired_difference, patient_counts
 from segqc_conformal.evaluation.reconstructions import esce_reconstruction, hdice_reconstruction
 from segqc_conformal.evaluation.voxel_errors import VoxelErrors
 from segqc_conformal.evaluation.voxel_metrics import voxel_metrics
+
+ROW = LiteratureRow(
+    system="Evaluation for clinical deployment",
+    paper="Li et al. (2025)",
+    signal="UCM for the voxels, ESCE for the cases, HDice for the model",
+    names=(
+        "evaluation.voxel_errors.VoxelErrors",
+        "evaluation.voxel_metrics.voxel_metrics",
+        "evaluation.reconstructions.ucm_reconstruction",
+        "evaluation.reconstructions.esce_reconstruction",
+        "evaluation.reconstructions.hdice_reconstruction",
+    ),
+    asserted="each level is at its end for a signal that knows every error, and tells a signal "
+    "that knows where masks err from the same signal shuffled, by more than chance",
+    reconstruction="the formulas are not public: overlap of the densities of right and wrong "
+    "voxels, calibration error of predicted Dice, and the harmonic mean of Dice and one less that "
+    "error are read into the names.",
+)
 
 CASES, SIDE = 60, 48
 
@@ -69,6 +88,22 @@ def test_row_06_three_levels_tell_a_good_signal_from_a_bad_one(cases, order):
         "sample": True,
         "model": True,
     }
+
+
+def test_row_06_a_signal_that_knows_every_error_is_at_the_end_of_each_level(cases):
+    errors = VoxelErrors(largest=1.0)
+    for _, mask, reference, _ in cases:
+        wrong = (mask != reference).astype(float)
+        errors.update(wrong, 1.0 - wrong, mask, reference)
+    found = voxel_metrics(errors)
+    assert found["ucm"] == found["ue_overlap"] == found["error_auroc"] == 1.0
+    assert found["ece_label"] == 0.0
+    true = np.array([dice(mask, reference) for _, mask, reference, _ in cases])
+    assert esce_reconstruction(true, true) == pytest.approx(0.0, abs=1e-12)
+    # a model that always knows its Dice is held back by its Dice alone
+    assert true.mean() < hdice_reconstruction(true, true) < 1.0
+    assert hdice_reconstruction(np.ones(CASES), np.ones(CASES)) == 1.0
+    assert hdice_reconstruction(np.zeros(CASES), np.ones(CASES)) == 0.0
 
 
 def test_row_06_twin_with_shuffled_input_fails_on_every_level(cases, order):

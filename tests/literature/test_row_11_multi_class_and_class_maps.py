@@ -3,11 +3,27 @@
 import numpy as np
 import pytest
 import torch
+from literature_row import LiteratureRow
 
 from segqc_conformal.evaluation.surface_dice import surface_dice
 from segqc_conformal.evaluation.voxel_errors import VoxelErrors
 from segqc_conformal.evaluation.voxel_metrics import voxel_metrics
 from segqc_conformal.uncertainty.accumulator import UncertaintyAccumulator
+
+ROW = LiteratureRow(
+    system="Uncertainty of organs at risk",
+    paper="van Aalst et al. (2025)",
+    signal="multi-class and one-vs-rest entropy, with ECE-label, U-E overlap and surface Dice",
+    names=(
+        "uncertainty.accumulator.UncertaintyAccumulator",
+        "evaluation.voxel_metrics.voxel_metrics",
+        "evaluation.surface_dice.surface_dice",
+    ),
+    asserted="of two balls, one with a wavering border, both kinds of map find the wrong voxels, "
+    "ECE-label exceeds the ECE that background flatters, and surface Dice is lower for that ball",
+    reconstruction="ECE-label is read as the ECE over the voxels where mask or reference has a "
+    "structure.",
+)
 
 STRUCTURES = {"left": 1, "right": 2}
 SHAPE = (12, 40, 40)

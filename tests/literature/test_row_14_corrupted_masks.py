@@ -5,12 +5,27 @@ from functools import cache
 
 import numpy as np
 import pytest
+from literature_row import LiteratureRow
 from net_cases import area_under_roc, disc_and_bar, skill, tiny_net, true_dice
 
 import segqc_conformal as sq
 from segqc_conformal.corruption import DiceHistogram, corrupt
 from segqc_conformal.errors import InputError
 from segqc_conformal.quality.net import CaseHead, QualityCase
+
+ROW = LiteratureRow(
+    system="Glottis segmentation",
+    paper="Dadras et al. (2024)",
+    signal="IoU from image and mask, learned on masks corrupted to a wanted histogram",
+    names=(
+        "corruption.corrupt",
+        "corruption.DiceHistogram",
+        "quality.net.QualityNet",
+        "quality.net.CaseHead",
+    ),
+    asserted="corruption meets a flat histogram of IoU; with plain, focal and density-weighted "
+    "loss a net calls failures (IoU below 0.6) of new images; corrupted masks never calibrate",
+)
 
 DISC = {"disc": 1}
 IOU = np.linspace(0.0, 1.0, 6)
@@ -64,12 +79,12 @@ def _with_other_references(cases: list[QualityCase]) -> list[QualityCase]:
 @cache
 def predicted(loss_kind: str, shuffled: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """Return true and predicted IoU of corrupted masks of patients that did not train."""
-    cases, distance = corrupted_cases(150, 1)
+    cases, distance = corrupted_cases(100, 1)
     assert distance < 0.03
-    net = tiny_net(heads=(CaseHead("iou", loss_kind=loss_kind),))
-    cases = [*cases, *real_cases(30, 4)]
+    net = tiny_net(heads=(CaseHead("iou", loss_kind=loss_kind),), epochs=16)
+    cases = [*cases, *real_cases(20, 4)]
     fitted = net.fit(_with_other_references(cases) if shuffled else cases)
-    new, _ = corrupted_cases(80, 2)
+    new, _ = corrupted_cases(60, 2)
     dice = true_dice(new)
     said = [fitted.predict(case).features["disc"]["iou"] for case in new]
     return dice / (2.0 - dice), np.array(said)
@@ -79,7 +94,7 @@ def predicted(loss_kind: str, shuffled: bool = False) -> tuple[np.ndarray, np.nd
 def test_row_14_failures_are_found_by_a_threshold_on_predicted_iou(loss_kind: str) -> None:
     truth, said = predicted(loss_kind)
     failed = truth < FAILED
-    assert 20 < failed.sum() < 70
+    assert 15 < failed.sum() < 50
     assert area_under_roc(-said, failed) > 0.85
     called = said < FAILED
     assert np.mean(called == failed) > 0.75

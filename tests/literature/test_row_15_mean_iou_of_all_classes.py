@@ -3,9 +3,24 @@
 from functools import cache
 
 import numpy as np
+from literature_row import LiteratureRow
 from net_cases import BOTH, area_under_roc, disc_and_bar, shuffled_masks, skill, tiny_net, true_dice
 
 from segqc_conformal.quality.net import CaseHead, QualityCase
+
+ROW = LiteratureRow(
+    system="Failure detection on road scenes",
+    paper="Song et al. (2021)",
+    signal="mean IoU of a multi-class mask, learned mostly on good ones",
+    names=(
+        "quality.net.QualityNet",
+        "quality.net.CaseHead",
+    ),
+    asserted="a net finds failures of new images; the density-weighted loss is nearer on the rare "
+    "failures than the plain one",
+    reconstruction="the loss for imbalanced targets is not in the abstract: weights by the density "
+    "of the targets are read into it.",
+)
 
 MOSTLY_GOOD = (*([0] * 12), *([1] * 6), 3, 5)
 
@@ -35,7 +50,7 @@ def test_row_15_mean_iou_is_predicted_without_the_reference_and_failures_are_fou
     assert area_under_roc(-said, failed) > 0.85
 
 
-def test_row_15_masks_of_other_images_teach_nothing() -> None:
+def test_row_15_twin_masks_of_other_images_teach_nothing() -> None:
     truth, said = predicted("density", shuffled=True)
     assert skill(truth, said) < 0.25
 

@@ -5,11 +5,25 @@ from functools import cache
 
 import numpy as np
 import torch
+from literature_row import LiteratureRow
 from net_cases import SIDE, area_under_roc, discs, shuffled_masks, skill, tiny_net
 from torch import nn
 
 from segqc_conformal.quality.net import QualityCase, VoxelHead, hooked_features
 from segqc_conformal.sampling.predictor import Predictor
+
+ROW = LiteratureRow(
+    system="Introspective failure prediction",
+    paper="Kuhn et al. (2020)",
+    signal="probability of an error in each voxel, from the image or the model's own features",
+    names=(
+        "quality.net.QualityNet",
+        "quality.net.VoxelHead",
+        "quality.net.hooked_features",
+    ),
+    asserted="of a segmenter that fails where an image was dimmed, errors of new images are found "
+    "from either input, the probabilities are calibrated, and their sum ranks the cases",
+)
 
 
 def segmenter() -> Predictor:
@@ -68,7 +82,7 @@ def test_row_17_its_sum_ranks_the_cases() -> None:
     assert skill(WRONG.sum(axis=(1, 2)), said) > 0.5
 
 
-def test_row_17_features_of_other_cases_teach_nothing() -> None:
+def test_row_17_twin_features_of_other_cases_teach_nothing() -> None:
     said = maps(("blurred",), shuffled=True)
     assert skill(WRONG, said) < 0.25
     assert skill(WRONG.sum(axis=(1, 2)), said.sum(axis=(1, 2))) < 0.25

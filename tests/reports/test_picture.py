@@ -6,8 +6,15 @@ import pytest
 
 from segqc_conformal.case import Case
 from segqc_conformal.errors import GeometryError
-from segqc_conformal.reports.picture import GAP, MASK_COLOUR, REFERENCE_COLOUR, Picture, mid_slice
+from segqc_conformal.reports.picture import (
+    GAP,
+    MASK_COLOUR,
+    REFERENCE_COLOUR,
+    REGION_COLOUR,
+    Picture,
+)
 from segqc_conformal.reports.png import png_bytes
+from segqc_conformal.reports.slice_picture import mid_slice, slice_picture
 
 
 def decoded(png):
@@ -106,3 +113,13 @@ def test_certain_case_of_one_grey_level_can_be_shown():
 def test_mask_on_another_grid_is_refused(shape):
     with pytest.raises(GeometryError, match="case c"):
         mid_slice(volume(), np.zeros(shape, int), np.zeros((6, 7, 8)))
+
+
+def test_a_given_slice_is_cut_with_its_regions_in_outline():
+    case, regions = volume(), np.zeros((6, 7, 8), int)
+    regions[3, 2:5, 2:6] = 1
+    shown = slice_picture(case, 0, 3, regions=regions, uncertainty_map=np.full((6, 7, 8), 0.2))
+    np.testing.assert_array_equal(shown.image, np.rot90(case.image[3]))
+    assert shown.regions.sum() == 12
+    assert "regions to look at in pink" in shown.caption
+    assert (decoded(shown.png()) == REGION_COLOUR).all(axis=2).any()

@@ -30,7 +30,7 @@ def test_other_forms_are_refused(evidence, message):
 
 
 def test_another_grid_is_refused():
-    with pytest.raises(GeometryError, match=r"evidence on the image's grid \(4,\).*grid \(3,\)"):
+    with pytest.raises(GeometryError, match=r"evidence of the image's shape \(4,\).*shape \(3,\)"):
         check_evidence(torch.ones(2, 3), (4,))
 
 

@@ -83,7 +83,7 @@ def test_changed_grid_without_invert_is_refused_with_the_remedy():
     predictor = Predictor(
         constant(0.0, 0.0), preprocess=lambda x: nn.functional.pad(x, (1, 1)), model_id="x"
     )
-    with pytest.raises(GeometryError, match=r"grid \(4, 5\); received grid \(4, 7\).*`invert`"):
+    with pytest.raises(GeometryError, match=r"shape \(4, 5\); received .*shape \(4, 7\).*`invert`"):
         predictor(np.zeros((1, 4, 5)))
 
 

@@ -1,6 +1,7 @@
 """The tables of docs/samplers.md, cell by cell, by running what they speak of."""
 
-import warnings
+import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,8 +12,10 @@ from torch import nn
 from torch.nn.utils import parametrizations, prune
 
 from segqc_conformal import errors
-from segqc_conformal.adapters.torch_export import load_exported_program
+from segqc_conformal.adapters.monai_bundle import load_bundle
+from segqc_conformal.adapters.nifti import write_volume
 from segqc_conformal.errors import SamplingError
+from segqc_conformal.features.programs import load_program
 from segqc_conformal.sampling.augmentations import Affine, Flip, Noise
 from segqc_conformal.sampling.deep_ensemble import DeepEnsemble
 from segqc_conformal.sampling.drop_weights import DropWeights
@@ -24,8 +27,13 @@ from segqc_conformal.sampling.single_pass import SinglePass
 from segqc_conformal.sampling.stored_samples import StoredSamples
 from segqc_conformal.sampling.tta import TestTimeAugmentation
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "adapters"))
+
+from deployed_models import write_exported, write_onnx, write_torchscript
+
 PAGE = Path(__file__).parents[2] / "docs" / "samplers.md"
-IMAGE = np.random.default_rng(0).normal(size=(1, 8, 8)).astype(np.float32)
+GRID = (8, 8)
+IMAGE = np.random.default_rng(0).normal(size=(1, *GRID)).astype(np.float32)
 
 
 def table(first_column: str) -> list[list[str]]:
@@ -51,27 +59,51 @@ def module(dropout: float, seed: int = 0) -> nn.Module:
 
 
 def exported(folder: Path, seed: int) -> nn.Module:
-    path = folder / f"{seed}.pt2"
-    torch.export.save(torch.export.export(module(0.3, seed), (torch.zeros(1, 1, 8, 8),)), path)
-    return load_exported_program(path)
+    write_exported(module(0.3, seed), folder / f"{seed}.pt2", (8, 8))
+    return load_program(folder / f"{seed}.pt2")
 
 
-def scripted(_folder: Path, seed: int) -> nn.Module:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # TorchScript is deprecated; hospitals still have it
-        return torch.jit.script(module(0.3, seed))
+def scripted(folder: Path, seed: int) -> nn.Module:
+    write_torchscript(module(0.3, seed), folder / f"{seed}.ts", (8, 8))
+    return load_program(folder / f"{seed}.ts")
+
+
+def onnx(folder: Path, seed: int) -> nn.Module:
+    write_onnx(module(0.3, seed), folder / f"{seed}.onnx", (8, 8))
+    return load_program(folder / f"{seed}.onnx")
+
+
+def of_bundle(folder: Path, seed: int) -> object:
+    bundle = folder / f"bundle{seed}"
+    for part in ("configs", "models"):
+        (bundle / part).mkdir(parents=True)
+    conv = "torch.nn.Conv2d"
+    layers = [
+        {"_target_": conv, "in_channels": 1, "out_channels": 4, "kernel_size": 3, "padding": 1},
+        {"_target_": "torch.nn.ReLU"},
+        {"_target_": "torch.nn.Dropout", "p": 0.3},
+        {"_target_": conv, "in_channels": 4, "out_channels": 3, "kernel_size": 1},
+    ]
+    config = {"layers": layers, "network_def": "$torch.nn.Sequential(*@layers)"}
+    (bundle / "configs" / "metadata.json").write_text("{}")
+    (bundle / "configs" / "inference.json").write_text(json.dumps(config))
+    torch.save(module(0.3, seed).state_dict(), bundle / "models" / "model.pt")
+    return load_bundle(bundle, trust_config=True).model
 
 
 KINDS: dict[str, Callable[[Path, int], object]] = {
     "module with dropout": lambda folder, seed: module(0.3, seed),
     "module without": lambda folder, seed: module(0.0, seed),
+    "MONAI bundle": of_bundle,
     "plain callable": lambda folder, seed: module(0.3, seed).forward,
     "exported program (`.pt2`)": exported,
     "TorchScript": scripted,
+    "ONNX": onnx,
 }
+FILES = ("saved files", "nnU-Net files")
 
 
-def sampler_of(row: str, members: list[Predictor], files: dict[str, Path]) -> Sampler:
+def sampler_of(row: str, members: list[Predictor], files: dict[str, list[Path]]) -> Sampler:
     made: dict[str, Callable[[], Sampler]] = {
         "SinglePass": SinglePass,
         "MCDropout": lambda: MCDropout(samples=4),
@@ -109,13 +141,22 @@ def models(tmp_path_factory):
 
 
 @pytest.fixture
-def files(tmp_path) -> dict[str, Path]:
-    np.save(tmp_path / "c17.npy", np.full((2, 3, 8, 8), 1 / 3, np.float32))
-    return {"c17": tmp_path / "c17.npy"}
+def files(tmp_path, kind) -> dict[str, list[Path]]:
+    if kind != "nnU-Net files":
+        np.save(tmp_path / "c17.npy", np.full((2, 3, *GRID), 1 / 3, np.float32))
+        return {"c17": [tmp_path / "c17.npy"]}
+    for fold in ("fold_0", "fold_1"):
+        (tmp_path / fold).mkdir()
+        (tmp_path / fold / "plans.json").write_text('{"image_reader_writer": "SimpleITKIO"}')
+        (tmp_path / fold / "dataset.json").write_text('{"file_ending": ".nii.gz"}')
+        thick = np.full((3, 2, *GRID), 1 / 3, np.float32)  # (classes, z, y, x)
+        np.savez(tmp_path / fold / "c17.npz", probabilities=thick)
+        write_volume(tmp_path / fold / "c17.nii.gz", np.zeros((*GRID, 2), np.uint8), np.eye(4))
+    return {"c17": [tmp_path / fold / "c17.npz" for fold in ("fold_0", "fold_1")]}
 
 
 def test_every_sampler_and_kind_of_model_has_its_cell():
-    assert HEADER[1:-1] == [*KINDS, "saved files"]
+    assert HEADER[1:-1] == [*KINDS, *FILES]
     assert [row[0].strip("`").split("(")[0] for row in ROWS] == [
         "SinglePass",
         "MCDropout",
@@ -145,8 +186,10 @@ def test_a_cell_says_what_really_happens(row, kind, cell, cost, models, files):
         brings_its_own = isinstance(sampler, DeepEnsemble) or not members
         predictor = None if brings_its_own else members[0]
         sampler.model_id(predictor)
-        return list(sampler(predictor, IMAGE, case_id="c17"))
+        return list(sampler(predictor, image, case_id="c17"))
 
+    image = np.stack([IMAGE] * 2, axis=-1) if kind == "nnU-Net files" else IMAGE
+    grid = image.shape[1:]
     if cell == "no":
         for activation in ("softmax", "softplus"):
             with pytest.raises(SamplingError, match="remedy: "):
@@ -157,8 +200,10 @@ def test_a_cell_says_what_really_happens(row, kind, cell, cost, models, files):
             run("softmax")
     else:
         assert cell == "yes"
-        assert all(sample.shape == (3, 8, 8) for sample in run("softmax"))
-    assert all(sample.shape == (3, 8, 8) for sample in run("softplus"))
+        assert all(sample.shape == (3, *grid) for sample in run("softmax"))
+    samples = run("softplus")
+    assert samples
+    assert all(sample.shape == (3, *grid) for sample in samples)
     assert sum(passes) == PASSES[cost]
 
 

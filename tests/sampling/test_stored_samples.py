@@ -124,7 +124,9 @@ def test_other_suffix_is_refused(tmp_path):
 
 def test_samples_on_another_grid_are_refused(tmp_path):
     np.savez(tmp_path / "c17.npz", probabilities=probabilities())
-    with pytest.raises(GeometryError, match=r"case c17: .*grid \(9, 9, 9\).*received.*\(4, 5, 6\)"):
+    with pytest.raises(
+        GeometryError, match=r"case c17: .*shape \(9, 9, 9\).*received.*\(4, 5, 6\)"
+    ):
         read(tmp_path / "c17.npz", image=np.zeros((1, 9, 9, 9)))
 
 

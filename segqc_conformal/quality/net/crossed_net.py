@@ -12,9 +12,9 @@ import pandas as pd
 from segqc_conformal.canonical_json import sha256_hex
 from segqc_conformal.errors import InputError, TamperedError
 from segqc_conformal.features.table import FIT_PATIENT, check_feature_table
+from segqc_conformal.hashed_json import read_hashed_json, write_hashed_json
 from segqc_conformal.patients import pseudonym
 from segqc_conformal.quality.net.fitted import FittedQualityNet
-from segqc_conformal.quality.net.hashed_json import read_hashed_json, write_hashed_json
 from segqc_conformal.quality.net.quality_case import QualityCase
 from segqc_conformal.quality.net.stored_net import load_net, net_id, save_net
 

@@ -10,8 +10,8 @@ from safetensors.torch import load, save
 
 from segqc_conformal.canonical_json import canonical_json, sha256_hex
 from segqc_conformal.errors import FileFormatError, TamperedError, on_one_line
+from segqc_conformal.hashed_json import read_hashed_json, write_hashed_json
 from segqc_conformal.quality.net.fitted import FittedQualityNet
-from segqc_conformal.quality.net.hashed_json import read_hashed_json, write_hashed_json
 from segqc_conformal.quality.net.net_settings import settings_as_dict, settings_from_dict
 from segqc_conformal.replaced_file import replaced_at_once
 

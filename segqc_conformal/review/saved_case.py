@@ -1,0 +1,126 @@
+"""A case as its saved maps show it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from segqc_conformal.case import in_structure
+from segqc_conformal.errors import GeometryError
+from segqc_conformal.uncertainty.bit_planes import BitPlanes
+from segqc_conformal.uncertainty.judged_structure import JudgedStructure
+
+__all__ = ["read_judged_structures"]
+
+
+def read_judged_structures(
+    folder: str | Path,
+    structures: Mapping[str, int],
+    *,
+    case_id: str,
+    mask: NDArray[Any] | None = None,
+    maps: Iterable[str] = (),
+    shape: tuple[int, ...] | None = None,
+) -> list[JudgedStructure]:
+    """Read the structures of a case from the files that `save_maps` wrote.
+
+    Parameters
+    ----------
+    folder : path
+        With ``mean_probability_<structure>.nii.gz``, and ``mask.nii.gz`` (of overlapping regions
+        ``mask_<structure>.nii.gz``) where no `mask` is given.
+    structures : mapping of str to int
+        Structure name -> label.
+    case_id : str
+        Named in errors.
+    mask : ndarray of int, shape ``(*spatial)`` or ``(regions, *spatial)``, optional
+        The judged mask. None: the one that was saved beside the maps.
+    maps : iterable of str
+        Further maps to read, ``<map>.nii.gz`` or ``<map>_<structure>.nii.gz``.
+    shape : tuple of int, optional
+        Shape of the image. None: that of the maps.
+
+    Returns
+    -------
+    list of JudgedStructure
+        With probability and judged mask; the masks of the samples are not saved, so what is made
+        of them (pairwise Dice) cannot be had.
+
+    Raises
+    ------
+    FileFormatError
+        If a file is missing or cannot be read.
+    GeometryError
+        If a map or mask has another shape.
+
+    Notes
+    -----
+    Guarantee: none. Maps can be saved without the image's affine, so the shape alone says whether
+    they are of this image.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from segqc_conformal.features.saved_maps import save_maps
+    >>> from segqc_conformal.uncertainty.accumulator import UncertaintyAccumulator
+    >>> uncertainty, folder = UncertaintyAccumulator({"lesion": 1}), tempfile.mkdtemp()
+    >>> uncertainty.update(np.full((1, 4, 5, 6), 0.75))
+    >>> _ = save_maps(uncertainty, folder)
+    >>> read_judged_structures(folder, {"lesion": 1}, case_id="c")[0].size
+    120.0
+    """
+    folder, names = Path(folder), list(maps)
+    return [
+        _structure(folder, name, label, mask, names, shape, case_id)
+        for name, label in structures.items()
+    ]
+
+
+def _structure(
+    folder: Path,
+    name: str,
+    label: int,
+    mask: NDArray[Any] | None,
+    maps: list[str],
+    shape: tuple[int, ...] | None,
+    case_id: str,
+) -> JudgedStructure:
+    from segqc_conformal.adapters.nifti import read_volume
+
+    volume = read_volume(folder / f"mean_probability_{name}.nii.gz", case_id)
+    p = _on_grid(volume.array, shape or volume.array.shape, case_id)
+    if mask is not None:
+        judged = in_structure(mask, label, p.ndim)
+    else:
+        own = folder / f"mask_{name}.nii.gz"
+        saved = read_volume(own if own.exists() else folder / "mask.nii.gz", case_id).array
+        judged = saved > 0 if own.exists() else saved == label
+    judged = _on_grid(judged, p.shape, case_id)
+    held = {}
+    for each in maps:
+        own = folder / f"{each}_{name}.nii.gz"
+        file = own if own.exists() else folder / f"{each}.nii.gz"
+        values = _on_grid(read_volume(file, case_id).array, p.shape, case_id)
+        held[each] = torch.from_numpy(values.astype(np.float32).ravel())
+    there = torch.from_numpy(np.ascontiguousarray(judged))
+    probability = torch.from_numpy(p.astype(np.float32).ravel())
+    spacing = volume.spacing_mm[: p.ndim]
+    return JudgedStructure(name, probability, 2, held, BitPlanes(), there, there.long(), spacing)
+
+
+def _on_grid(values: NDArray[Any], shape: tuple[int, ...], case_id: str) -> NDArray[Any]:
+    if values.shape == (*shape, 1):  # a flat image is saved with a third axis
+        values = values[..., 0]
+    if values.shape != shape:
+        raise GeometryError(
+            f"maps and masks of shape {shape}",
+            values.shape,
+            "give the maps that were saved of this image",
+            case_id,
+        )
+    return values
