@@ -36,9 +36,8 @@ def demo(
     if files is not None:
         from segqc_conformal.demo.files import write_demo_files
 
-        print(
-            f"Wrote images, reference masks, probabilities and models: {write_demo_files(files, seed)}"
-        )
+        written = write_demo_files(files, seed)
+        print(f"Wrote images, reference masks, probabilities and models to {written}")
         return
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
