@@ -22,7 +22,7 @@ __all__ = ["write_demo_files"]
 def write_demo_files(
     folder: str | Path,
     seed: int = 0,
-    labelled: int = 100,
+    labelled: int = 80,
     new: int = 10,
     *,
     progress: bool = True,
