@@ -3,6 +3,7 @@
 import importlib
 import re
 from collections import Counter
+from html import unescape
 from pathlib import Path
 from types import ModuleType
 
@@ -56,6 +57,14 @@ def test_no_page_fetches_anything_from_elsewhere(site: Path) -> None:
     fetched = re.compile(r'<(?:script|link|img|iframe)\b[^>]*(?:src|href)="?(?:https?:)?//[^>]*>')
     for page in site.rglob("*.html"):
         assert not fetched.findall(page.read_text("utf-8")), page.name
+
+
+def test_each_name_of_a_shared_entry_has_its_own_default(site: Path) -> None:
+    page = (site / "api" / "calibrators.html").read_text("utf-8")
+    entry = page.split('id="segqc_conformal.calibrators.ConditionalInterval"')[1]
+    words = " ".join(unescape(re.sub(r"<[^>]+>", "", entry.split("Notes")[0])).split())
+    assert "miscoverage (float, default: 0.1 )" in words
+    assert "side (str, default: 'two-sided' )" in words
 
 
 def entries() -> list[str]:
