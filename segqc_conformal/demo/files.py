@@ -80,7 +80,7 @@ def _write_case(folder: Path, name: str, case: Case, members: list[Predictor]) -
         write_volume(folder / kind / f"{case.case_id}.nii.gz", volume, affine)
     samples = [member(case.channels_first()).numpy() for member in members]
     (folder / f"{name}probabilities").mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(
+    np.savez(
         folder / f"{name}probabilities" / f"{case.case_id}.npz",
         probabilities=np.stack(samples).astype(np.float16),
         spacing_mm=case.spacing,
