@@ -22,6 +22,8 @@ if TYPE_CHECKING:
         TamperedError,
     )
     from segqc_conformal.features.case_files import CaseFiles
+    from segqc_conformal.features.case_folders import find_cases
+    from segqc_conformal.features.case_list import read_case_list
     from segqc_conformal.features.extract import extract_features
     from segqc_conformal.features.saved_maps import save_maps
     from segqc_conformal.features.table import read_table, write_table
@@ -84,7 +86,9 @@ _HOME = {
     "Verdict": "judged_model",
     "extract_features": "features.extract",
     "feature_correlations": "quality.correlation",
+    "find_cases": "features.case_folders",
     "md_csf_reconstruction": "uncertainty.md_csf",
+    "read_case_list": "features.case_list",
     "read_table": "features.table",
     "recalibrate": "recalibration",
     "rollback": "recalibration",
@@ -131,7 +135,9 @@ __all__ = [
     "Verdict",
     "extract_features",
     "feature_correlations",
+    "find_cases",
     "md_csf_reconstruction",
+    "read_case_list",
     "read_table",
     "recalibrate",
     "rollback",

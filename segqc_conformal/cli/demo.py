@@ -17,6 +17,15 @@ def demo(
         Path | None, typer.Option(help="Folder for its files. Default: a new temporary folder.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Another seed gives other patients.")] = 0,
+    files: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            show_default=False,
+            help="Write the cohort and the models there as files instead, to try every other "
+            "command on.",
+        ),
+    ] = None,
 ) -> None:
     """Run the whole walk on the embedded cohort (about a minute, no download).
 
@@ -24,6 +33,12 @@ def demo(
     calibrated, new patients judged, a scanner change noticed, and the gate recalibrated.
     Only the network's weights are stored: everything else is computed in the run.
     """
+    if files is not None:
+        from segqc_conformal.demo.files import write_demo_files
+
+        written = write_demo_files(files, seed)
+        print(f"Wrote images, reference masks, probabilities and models to {written}")
+        return
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table

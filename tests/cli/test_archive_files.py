@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from segqc_conformal.cli.app import main
 from segqc_conformal.features.batch import open_batch
 from segqc_conformal.features.batch_extraction import extract_batch
 
@@ -70,6 +72,20 @@ def test_the_tasks_of_slurm_and_kubernetes_and_the_join_make_the_table(
     run(archive, (FOLDER / "join.slurm").read_text(), SEGQC_SHARDS=2)
     written = (archive / "features.parquet").read_bytes()
     assert written == of_one_process(archive, monkeypatch)
+
+
+def test_the_commands_of_the_page_make_the_table_of_one_process(
+    archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(archive)
+    (block,) = re.findall(r"```bash\n(.*?)```", (FOLDER / "README.md").read_text(), re.DOTALL)
+    for line in block.splitlines():
+        with pytest.raises(SystemExit) as stop:
+            main(shlex.split(line)[1:])
+        assert stop.value.code == 0, line
+    batch = open_batch("probabilities", model_id="m1")
+    extract_batch(batch, "whole.parquet", {"disc": 1}, progress=False)
+    assert Path("features.parquet").read_bytes() == Path("whole.parquet").read_bytes()
 
 
 def test_every_file_is_named_in_the_page_and_nothing_else_is() -> None:

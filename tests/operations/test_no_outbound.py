@@ -44,7 +44,7 @@ CONNECTS = "import socket; socket.create_connection(('192.0.2.1', 80), timeout=1
 
 @contextmanager
 def evidently_ui(environment: dict[str, str]) -> Iterator[Callable[[str], Any]]:
-    """Open the workspace as docs/operations says; give a way to ask it."""
+    """Open the workspace as docs/operations/README.md says; give a way to ask it."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
