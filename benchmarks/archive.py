@@ -25,11 +25,13 @@ from segqc_conformal.adapters.ray_extraction import extract_shards_with_ray
 from segqc_conformal.features.batch import open_batch
 from segqc_conformal.features.batch_extraction import extract_batch
 from segqc_conformal.features.shards import extract_in_shards, shard_folder
+from segqc_conformal.measures.schema import FeatureSchema
 
 STRUCTURES = {"anterior": 1, "posterior": 2}
 SHAPE = (36, 50, 36)  # about that of a hippocampus volume
 SAMPLES = 5
 CASES_IN_A_SHARD = 10
+FULL = FeatureSchema("full")
 
 
 def saved_archive(folder: Path, cases: int) -> Path:
@@ -66,8 +68,8 @@ def growth(folder: Path, sizes: list[int], out: Path) -> list[dict[str, float]]:
         saved = saved_archive(folder / f"p{cases}", cases)
         batch = open_batch(str(saved), model_id="m")
         of = max(cases // CASES_IN_A_SHARD, 1)
-        shards = partial(extract_in_shards, batch, out, STRUCTURES, of, progress=False)
-        whole = partial(extract_batch, batch, out, STRUCTURES, progress=False)
+        shards = partial(extract_in_shards, batch, out, STRUCTURES, of, schema=FULL, progress=False)
+        whole = partial(extract_batch, batch, out, STRUCTURES, schema=FULL, progress=False)
         times = {"whole": seconds(whole), "shards": seconds(shards), "again": seconds(shards)}
         found.append({"cases": cases, **{name: time / cases for name, time in times.items()}})
         shutil.rmtree(saved)
@@ -84,7 +86,14 @@ def with_ray(folder: Path, cases: int, out: Path) -> list[dict[str, float]]:
     for workers in (1, 2):
         of = max(cases // CASES_IN_A_SHARD, 1)
         run = partial(
-            extract_shards_with_ray, opening, out, STRUCTURES, of, workers=workers, progress=False
+            extract_shards_with_ray,
+            opening,
+            out,
+            STRUCTURES,
+            of,
+            workers=workers,
+            schema=FULL,
+            progress=False,
         )
         all_of_it, nothing_to_do = seconds(run), seconds(run)
         found.append({"workers": workers, "seconds": all_of_it, "again": nothing_to_do})

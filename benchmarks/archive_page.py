@@ -29,7 +29,8 @@ def section(figures: dict[str, Any]) -> str:
     return f"""## An archive
 
 `python benchmarks/archive.py --write`: saved probabilities ({figures["samples"]} samples of three
-classes, {" x ".join(map(str, figures["shape"]))} voxels), one process on one core; wall times.
+classes, {" x ".join(map(str, figures["shape"]))} voxels), the full feature schema, one process on
+one core; wall times.
 
 {table(head, rows)}
 

@@ -22,6 +22,7 @@ __all__ = ["extract_shards_with_ray"]
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_USAGE_STATS_REPORT_URL": "http://127.0.0.1:9/",
+    "RAY_BACKEND_LOG_LEVEL": "fatal",  # its remarks on its own workings would stand among ours
     "RAY_DATA_LOG_LEVEL": "ERROR",
 }
 _LOOPBACK_ALONE = {
