@@ -12,7 +12,7 @@ __all__ = ["on_disk", "replaced_at_once"]
 
 
 @contextmanager
-def replaced_at_once(path: Path, *, durable: bool = False) -> Iterator[Path]:
+def replaced_at_once(path: Path, *, durable: bool = False, shared: bool = False) -> Iterator[Path]:
     """Give a hidden file beside `path` to write to, and put it in place of `path` on leaving.
 
     Parameters
@@ -22,12 +22,14 @@ def replaced_at_once(path: Path, *, durable: bool = False) -> Iterator[Path]:
     durable : bool
         Whether what was written must be on the disk before this returns. Else what a power
         failure leaves is up to the file system.
+    shared : bool
+        Whether several processes may write this path at once: they do not meet, and the last one
+        wins. A killed one leaves its hidden file, which may be deleted.
 
     Notes
     -----
-    Guarantee: if the block raises, `path` is as it was, and nothing lies beside it. Processes that
-    write the same path at once do not meet: the last one wins. A killed process leaves its hidden
-    file, which may be deleted.
+    Guarantee: if the block raises, `path` is as it was, and nothing lies beside it. What a killed
+    process leaves is taken over by the next writer, unless `shared`.
 
     Examples
     --------
@@ -41,7 +43,8 @@ def replaced_at_once(path: Path, *, durable: bool = False) -> Iterator[Path]:
     ('whole', 1)
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid4().hex[:8]}.tmp")
+    own = f".{uuid4().hex[:8]}" if shared else ""
+    temporary = path.with_name(f".{path.name}{own}.tmp")
     try:
         yield temporary
         if durable:

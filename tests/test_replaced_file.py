@@ -30,10 +30,18 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
 
 def test_two_that_write_at_once_do_not_meet(tmp_path: Path) -> None:
     path = tmp_path / "r.html"
-    with replaced_at_once(path) as first:
+    with replaced_at_once(path, shared=True) as first:
         first.write_text("first")
-        with replaced_at_once(path) as second:
+        with replaced_at_once(path, shared=True) as second:
             second.write_text("second")
         assert path.read_text() == "second"
     assert path.read_text() == "first"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["r.html"]
+
+
+def test_what_a_killed_writer_left_is_taken_over(tmp_path: Path) -> None:
+    path = tmp_path / "r.html"
+    with replaced_at_once(path) as temporary:
+        (tmp_path / temporary.name).write_text("half of")
+        temporary.write_text("whole")
     assert [entry.name for entry in tmp_path.iterdir()] == ["r.html"]

@@ -323,7 +323,7 @@ def write_table(table: pd.DataFrame, path: str | Path) -> None:
     path = Path(path)
     if path.suffix not in (".parquet", ".csv"):
         raise FileFormatError("a .parquet or .csv file", path.name, "choose one of these suffixes")
-    with replaced_at_once(path) as temporary:
+    with replaced_at_once(path, shared=True) as temporary:  # two processes may extract one shard
         if path.suffix == ".parquet":
             table.to_parquet(temporary, index=False)
         else:

@@ -34,13 +34,13 @@ def test_strength_zero_changes_nothing(kind, data, seed, axes):
 
 
 @each_kind
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(number=st.integers(0, 1000))
 def test_more_strength_means_a_lower_dice_on_average(kind, number, volume, picture):
     curves = []
     for case in (volume(number), picture(number)):
         reference = masks_of(case, {"core": 1, "rim": 2})
-        for seed in range(3):
+        for seed in range(6):  # an average of fewer can stray past the bound
             path = KINDS[kind](reference, np.random.default_rng([number, seed]))
             curves.append([worst_dice(path, reference, strength) for strength in STRENGTHS])
     mean = np.mean(curves, axis=0)
