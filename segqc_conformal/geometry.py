@@ -15,6 +15,7 @@ __all__ = [
     "Grid",
     "check_same_grid",
     "close",
+    "default_affine",
     "orientation",
     "same_grid",
     "spacing_in_words",
@@ -125,6 +126,17 @@ def spacing_in_words(spacing_mm: tuple[float, ...]) -> str:
     '1 x 1 x 2.5 mm'
     """
     return " x ".join(f"{step:.6g}" for step in spacing_mm) + " mm"
+
+
+def default_affine(spacing_mm: tuple[float, ...]) -> NDArray[np.float64]:
+    """Return the affine that is written where only a voxel size of 2 or 3 axes is known.
+
+    Examples
+    --------
+    >>> default_affine((1.0, 2.0)).diagonal().tolist()
+    [1.0, 2.0, 1.0, 1.0]
+    """
+    return np.diag([*(*spacing_mm, 1.0)[:3], 1.0])
 
 
 def world_axes(affine: NDArray[np.float64]) -> tuple[int, ...]:

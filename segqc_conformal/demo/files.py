@@ -13,6 +13,7 @@ from segqc_conformal.adapters.nifti import write_volume
 from segqc_conformal.case import Case
 from segqc_conformal.demo.cohort import cohort
 from segqc_conformal.demo.ensemble import demo_predictors, z_score
+from segqc_conformal.geometry import default_affine
 from segqc_conformal.progress_bar import progress_bar
 from segqc_conformal.sampling.predictor import Predictor
 
@@ -71,7 +72,7 @@ def write_demo_files(
 
 
 def _write_case(folder: Path, name: str, case: Case, members: list[Predictor]) -> None:
-    affine = np.diag([*case.spacing, 1.0])
+    affine = default_affine(case.spacing)
     volumes = [(f"{name}images", case.image)]
     if not name and case.reference is not None:
         volumes.append(("references", case.reference.astype(np.uint8)))

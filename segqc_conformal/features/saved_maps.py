@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from segqc_conformal.errors import GeometryError
+from segqc_conformal.geometry import default_affine
 from segqc_conformal.uncertainty.accumulator import UncertaintyAccumulator
 
 __all__ = ["save_maps"]
@@ -101,7 +102,7 @@ def _matrix(spacing_mm: tuple[float, ...], affine: ArrayLike | None) -> NDArray[
         if matrix.shape != (4, 4):
             raise GeometryError("an affine of shape (4, 4)", matrix.shape, "give that of the image")
         return matrix
-    return np.diag([*(*spacing_mm, 1.0)[:3], 1.0])
+    return default_affine(spacing_mm)
 
 
 def _channels(

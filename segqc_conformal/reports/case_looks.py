@@ -14,7 +14,7 @@ from segqc_conformal.errors import FileFormatError, InputError, SegqcError
 from segqc_conformal.features.table import write_table
 from segqc_conformal.features.volume_folders import find_volumes
 from segqc_conformal.file_names import safe_file_name
-from segqc_conformal.geometry import Grid
+from segqc_conformal.geometry import Grid, default_affine
 from segqc_conformal.progress_bar import progress_bar
 from segqc_conformal.reports.case_look import CaseLook
 from segqc_conformal.reports.slice_picture import slice_picture
@@ -31,14 +31,15 @@ class CaseFolders:
     Parameters
     ----------
     images : path
-        NIfTI images, ``<case_id>.nii.gz``.
+        Folder of images (see `find_volumes`).
     maps : path
         A folder ``<case_id>/`` for each case, as `save_maps` and ``segqc extract --maps`` write
         them.
     structures : mapping of str to int
         Structure name -> label.
     masks : path, optional
-        Deployed masks, ``<case_id>.nii.gz``. None: the judged masks saved beside the maps.
+        Folder of deployed masks (see `find_volumes`). None: the judged masks saved beside the
+        maps.
 
     Raises
     ------
@@ -176,8 +177,8 @@ def look_at_cases(
                 looks[case_id] = CaseLook(missing=named)
                 continue
             if folder is not None:
-                affine = np.diag([*(*case.spacing, 1.0)[:3], 1.0])
-                affine = affine if case.affine is None else np.asarray(case.affine, dtype=float)
+                known = case.affine is not None
+                affine = np.asarray(case.affine if known else default_affine(case.spacing), float)
                 file = f"{safe_file_name(case_id)}.nii.gz"
                 _write_labels(folder / file, labels, affine)
                 tables.append(_in_scanner_space(looks[case_id].regions, affine).assign(file=file))

@@ -17,9 +17,9 @@ class CasePictures:
     Parameters
     ----------
     images : path
-        Folder of NIfTI images, ``<case_id>.nii.gz``.
+        Folder of images (see `find_volumes`).
     masks : path, optional
-        Folder of deployed masks, ``<case_id>.nii.gz``. A case without one is shown without.
+        Folder of deployed masks (see `find_volumes`). A case without one is shown without.
 
     Raises
     ------

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from segqc_conformal.case import in_structure
 from segqc_conformal.errors import GeometryError, InputError
-from segqc_conformal.geometry import Grid, check_same_grid, close
+from segqc_conformal.geometry import Grid, check_same_grid, close, default_affine
 from segqc_conformal.uncertainty.bit_planes import BitPlanes
 from segqc_conformal.uncertainty.judged_structure import JudgedStructure
 from segqc_conformal.volume import Volume
@@ -134,8 +134,7 @@ def _map_values(
 
 def _known_affine(volume: Volume) -> NDArray[np.float64] | None:
     """Return the affine, unless it is the one that is written where none is given."""
-    unknown = np.diag([*volume.spacing_mm, 1.0])
-    return None if close(volume.affine, unknown) else volume.affine
+    return None if close(volume.affine, default_affine(volume.spacing_mm)) else volume.affine
 
 
 def _on_grid(values: NDArray[Any], shape: tuple[int, ...], case_id: str) -> NDArray[Any]:
