@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from segqc_conformal.adapters.same_bytes import same_bytes
+from segqc_conformal.canonical_json import sha256_hex
 from segqc_conformal.errors import TamperedError, on_one_line
 
-__all__ = ["dump_models", "load_models"]
+__all__ = ["dump_models", "load_models", "read_models"]
 
 # What skops does not trust by itself. Not all of numpy: it holds functions that run text as code.
 TRUSTED_PREFIX = "sklearn."
@@ -78,6 +80,37 @@ def load_models(data: bytes) -> dict[str, Any]:
             "calibrate again with scikit-learn estimators",
         )
     return models
+
+
+def read_models(path: Path, sha256: str, made_by: str) -> dict[str, Any]:
+    """Read a file of what `dump_models` wrote, if it is the one that was saved.
+
+    Parameters
+    ----------
+    path : Path
+    sha256 : str
+        Of the file as it was saved, 64 hex digits.
+    made_by : str
+        What would make it anew, in errors.
+
+    Raises
+    ------
+    TamperedError
+        If it is missing or another one, or as `load_models` does.
+    """
+
+    def refused(received: str) -> TamperedError:
+        return TamperedError(
+            f"{path.name} as it was saved", received, f"restore it, or {made_by} again"
+        )
+
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise refused(on_one_line(error)) from error
+    if sha256_hex(content) != sha256:
+        raise refused(f"hash {sha256_hex(content)}")
+    return load_models(content)
 
 
 def _trusted(name: str) -> bool:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from segqc_conformal.adapters.skops_store import dump_models, load_models
+from segqc_conformal.adapters.skops_store import dump_models, read_models
 from segqc_conformal.canonical_json import sha256_hex
-from segqc_conformal.errors import FileFormatError, TamperedError, on_one_line
+from segqc_conformal.errors import FileFormatError
 from segqc_conformal.hashed_json import read_hashed_json, write_hashed_json
 from segqc_conformal.one_class.calibrated import CalibratedOneClass
 from segqc_conformal.one_class.fitted import FittedOneClass
@@ -64,16 +64,9 @@ def load_one_class(folder: str | Path) -> CalibratedOneClass:
         raise FileFormatError(
             f"schema {SCHEMA}", content.get("schema"), "calibrate and save it again"
         )
-    try:
-        models = (folder / MODELS).read_bytes()
-    except OSError as error:
-        raise _tampered(on_one_line(error)) from error
-    if sha256_hex(models) != content["models_sha256"]:
-        raise _tampered(f"hash {sha256_hex(models)}")
+    models = read_models(folder / MODELS, content["models_sha256"], "calibrate")
     units = {name: (unit[0], unit[1]) for name, unit in content["units"].items()}
-    fitted = FittedOneClass(
-        content["method"], tuple(content["features"]), load_models(models), units
-    )
+    fitted = FittedOneClass(content["method"], tuple(content["features"]), models, units)
     return CalibratedOneClass(
         content["false_alarm"],
         content["dice_threshold"],
@@ -83,7 +76,3 @@ def load_one_class(folder: str | Path) -> CalibratedOneClass:
         content["identity"],
         content["left_out"],
     )
-
-
-def _tampered(received: str) -> TamperedError:
-    return TamperedError(f"{MODELS} as it was saved", received, "restore it, or calibrate again")

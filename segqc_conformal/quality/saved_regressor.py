@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from segqc_conformal.adapters.skops_store import dump_models, load_models
+from segqc_conformal.adapters.skops_store import dump_models, read_models
 from segqc_conformal.canonical_json import canonical_json, sha256_hex
 from segqc_conformal.errors import FileFormatError, TamperedError, on_one_line
 from segqc_conformal.quality.link import Link
@@ -73,18 +73,13 @@ def load_regressor(folder: str | Path) -> QualityRegressor:
     """
     folder = Path(folder)
     fields = _fields(folder)
-    try:
-        content = (folder / MODEL).read_bytes()
-    except OSError as error:
-        raise _tampered(folder / MODEL, on_one_line(error)) from error
-    if sha256_hex(content) != fields["model_sha256"]:
-        raise _tampered(folder / MODEL, f"hash {sha256_hex(content)}")
+    models = read_models(folder / MODEL, fields["model_sha256"], "fit")
     found = QualityRegressor(**{**fields["settings"], "support": _support(fields["settings"])})
     found.features_, found.family_ = fields["features"], fields["family"]
     found.losses_ = fields["losses"]
     found.link_ = Link(_support(fields["link"]), fields["link"]["unit"])
     found.scale_ = ResidualScale(**fields["scale"])
-    found.model_ = load_models(content)["model"]
+    found.model_ = models["model"]
     return found
 
 
