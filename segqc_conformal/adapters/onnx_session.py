@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from segqc_conformal.errors import FileFormatError, InputError, on_one_line
+from segqc_conformal.file_hash import file_sha256
 
 __all__ = ["OnnxModel", "onnx_files"]
 
@@ -114,8 +115,7 @@ def _sha256(path: Path) -> bytes:
     digest = hashlib.sha256()
     for file in onnx_files(path):
         try:
-            with file.open("rb") as stream:
-                digest.update(hashlib.file_digest(stream, "sha256").digest())
+            digest.update(bytes.fromhex(file_sha256(file)))
         except OSError as error:
             raise FileFormatError(
                 f"the weights of {path.name} in {file.name}",

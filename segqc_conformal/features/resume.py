@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from segqc_conformal.canonical_json import canonical_json, sha256_hex
 from segqc_conformal.case import Case
 from segqc_conformal.errors import on_one_line
 from segqc_conformal.file_hash import file_sha256
+from segqc_conformal.replaced_file import replaced_at_once
 
 __all__ = ["case_key", "read_finished", "write_finished"]
 
@@ -117,9 +116,6 @@ def read_finished(folder: Path, key: str) -> list[dict[str, Any]] | None:
 
 def write_finished(folder: Path, key: str, rows: list[dict[str, Any]]) -> None:
     """Write the rows of a finished case; the file appears whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=folder, prefix=".", suffix=".tmp")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
+    with replaced_at_once(folder / f"{key}.json", shared=True) as temporary:
         # Not the canonical form: the order of the keys is the order of the table's columns.
-        json.dump(rows, file, allow_nan=False)
-    Path(temporary).replace(folder / f"{key}.json")
+        temporary.write_text(json.dumps(rows, allow_nan=False), encoding="utf-8")
